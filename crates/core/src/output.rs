@@ -1,0 +1,223 @@
+//! What a classifier says about a batch: a matrix of scores, evidence spans and failures.
+//!
+//! Abstaining is the default: a cell that a classifier never writes stays NaN, which is not the same as 0.
+
+use std::ops::Range;
+
+/// A span of a paragraph that supports a thesis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// Row of the batch.
+    pub row: usize,
+    /// Index of the thesis in the taxonomy.
+    pub thesis: usize,
+    /// Bytes of the paragraph's original text; both ends on character boundaries.
+    pub range: Range<usize>,
+    /// How much the span carries, in [0, 1].
+    pub weight: f32,
+}
+
+/// A paragraph that a classifier could not judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Row of the batch.
+    pub row: usize,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// The answer to one batch: `rows x theses` scores (row-major, NaN where it abstains), evidence and failures.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    rows: usize,
+    theses: usize,
+    scores: Vec<f32>,
+    /// Evidence spans, in any order.
+    pub evidence: Vec<Evidence>,
+    /// Rows that could not be judged; their scores count as abstentions.
+    pub failures: Vec<Failure>,
+}
+
+impl Output {
+    /// An answer that abstains everywhere.
+    pub fn new(rows: usize, theses: usize) -> Self {
+        Self { rows, theses, scores: vec![f32::NAN; rows * theses], evidence: Vec::new(), failures: Vec::new() }
+    }
+
+    /// Number of paragraphs.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of theses.
+    pub fn theses(&self) -> usize {
+        self.theses
+    }
+
+    /// The scores of one paragraph, one per thesis.
+    ///
+    /// # Panics
+    /// If `row` is not below [`rows`](Self::rows).
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.scores[row * self.theses..(row + 1) * self.theses]
+    }
+
+    /// The scores of one paragraph, to be written.
+    ///
+    /// # Panics
+    /// If `row` is not below [`rows`](Self::rows).
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.scores[row * self.theses..(row + 1) * self.theses]
+    }
+
+    /// The whole matrix, row-major.
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// The whole matrix, row-major, to be written.
+    pub fn scores_mut(&mut self) -> &mut [f32] {
+        &mut self.scores
+    }
+
+    /// Scores one thesis of one paragraph, in [0, 1].
+    ///
+    /// # Panics
+    /// If `row` or `thesis` is out of range.
+    pub fn set(&mut self, row: usize, thesis: usize, score: f32) {
+        self.row_mut(row)[thesis] = score;
+    }
+
+    /// Adds an evidence span: bytes of the paragraph's original text.
+    pub fn add_evidence(&mut self, row: usize, thesis: usize, range: Range<usize>, weight: f32) {
+        self.evidence.push(Evidence { row, thesis, range, weight });
+    }
+
+    /// Reports that one paragraph could not be judged, and makes its scores abstentions.
+    pub fn fail(&mut self, row: usize, reason: impl Into<String>) {
+        self.row_mut(row).fill(f32::NAN);
+        self.evidence.retain(|e| e.row != row);
+        self.failures.push(Failure { row, reason: reason.into() });
+    }
+
+    /// Checks everything that a classifier promises: scores in [0, 1] or NaN, and evidence inside `texts`, on
+    /// character boundaries, with a weight in [0, 1].
+    ///
+    /// # Errors
+    /// The first promise that is broken, with its row.
+    pub fn check<'a>(&self, mut text: impl FnMut(usize) -> &'a str) -> Result<(), OutputError> {
+        for (i, &score) in self.scores.iter().enumerate() {
+            if !(score.is_nan() || (0.0..=1.0).contains(&score)) {
+                return Err(OutputError::Score { row: i / self.theses, thesis: i % self.theses, score });
+            }
+        }
+        for e in &self.evidence {
+            if e.row >= self.rows {
+                return Err(OutputError::Row { row: e.row, rows: self.rows });
+            }
+            if e.thesis >= self.theses {
+                return Err(OutputError::Thesis { row: e.row, thesis: e.thesis, theses: self.theses });
+            }
+            let t = text(e.row);
+            if e.range.start >= e.range.end || t.get(e.range.clone()).is_none() {
+                return Err(OutputError::Span { row: e.row, start: e.range.start, end: e.range.end, len: t.len() });
+            }
+            if !(0.0..=1.0).contains(&e.weight) {
+                return Err(OutputError::Weight { row: e.row, weight: e.weight });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A promise that a classifier's answer breaks.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// A score outside [0, 1] that is not NaN.
+    #[error("score {score} for paragraph {row}, thesis {thesis} is outside [0, 1]")]
+    Score {
+        /// Row of the batch.
+        row: usize,
+        /// Index of the thesis.
+        thesis: usize,
+        /// The score.
+        score: f32,
+    },
+    /// Evidence for a row that the batch does not have.
+    #[error("evidence for paragraph {row} of a batch of {rows}")]
+    Row {
+        /// The row named.
+        row: usize,
+        /// Rows in the batch.
+        rows: usize,
+    },
+    /// Evidence for a thesis that the taxonomy does not have.
+    #[error("evidence in paragraph {row} for thesis {thesis} of {theses}")]
+    Thesis {
+        /// Row of the batch.
+        row: usize,
+        /// The index named.
+        thesis: usize,
+        /// Theses in the taxonomy.
+        theses: usize,
+    },
+    /// An evidence span that is empty, outside the text or inside a character.
+    #[error("evidence {start}..{end} in paragraph {row} is empty, outside its {len} bytes or inside a character")]
+    Span {
+        /// Row of the batch.
+        row: usize,
+        /// First byte.
+        start: usize,
+        /// One past the last byte.
+        end: usize,
+        /// Bytes of the paragraph.
+        len: usize,
+    },
+    /// An evidence weight outside [0, 1].
+    #[error("evidence weight {weight} in paragraph {row} is outside [0, 1]")]
+    Weight {
+        /// Row of the batch.
+        row: usize,
+        /// The weight.
+        weight: f32,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_abstention_and_failing_wipes_a_row() {
+        let mut out = Output::new(2, 3);
+        assert!(out.scores().iter().all(|s| s.is_nan()));
+        out.set(1, 2, 0.5);
+        out.add_evidence(1, 2, 0..3, 1.0);
+        out.fail(1, "poison");
+        assert!(out.row(1).iter().all(|s| s.is_nan()));
+        assert!(out.evidence.is_empty());
+        assert_eq!(out.failures, [Failure { row: 1, reason: "poison".into() }]);
+    }
+
+    #[test]
+    fn every_broken_promise_is_found() {
+        let check = |f: &dyn Fn(&mut Output)| {
+            let mut out = Output::new(1, 2);
+            f(&mut out);
+            out.check(|_| "论点").err()
+        };
+        assert_eq!(check(&|o| o.add_evidence(0, 1, 0..3, 0.5)), None);
+        for bad in [f32::INFINITY, -0.1, 1e30, f32::NEG_INFINITY] {
+            assert!(matches!(check(&|o| o.set(0, 1, bad)), Some(OutputError::Score { thesis: 1, .. })));
+        }
+        assert!(matches!(check(&|o| o.add_evidence(1, 0, 0..3, 0.5)), Some(OutputError::Row { .. })));
+        assert!(matches!(check(&|o| o.add_evidence(0, 2, 0..3, 0.5)), Some(OutputError::Thesis { .. })));
+        for span in [0..7, 1..3, 3..3, 0..2] {
+            assert!(matches!(check(&|o| o.add_evidence(0, 0, span.clone(), 0.5)), Some(OutputError::Span { .. })));
+        }
+        for weight in [f32::NAN, 1.5] {
+            assert!(matches!(check(&|o| o.add_evidence(0, 0, 0..3, weight)), Some(OutputError::Weight { .. })));
+        }
+    }
+}
