@@ -1,0 +1,17 @@
+//! The mean of the scores: the yardstick for everything cleverer.
+
+use super::{Aggregate, Entry, fold_present};
+
+pub(super) const ENTRY: Entry =
+    Entry { name: "mean", doc: "the mean score of the systems that do not abstain", build: |_| Box::new(Mean) };
+
+struct Mean;
+
+impl Aggregate for Mean {
+    fn combine(&self, scores: &[&[f32]]) -> Vec<f32> {
+        fold_present(scores, |_, present| {
+            let sum: f32 = present.iter().map(|(_, s)| s).sum();
+            sum / present.len() as f32
+        })
+    }
+}

@@ -1,0 +1,483 @@
+//! Paragraphs in, verdicts out, in input order and in constant memory.
+//!
+//! One thread reads paragraphs into chunks, several run every system over a chunk, and the caller's thread puts the
+//! chunks back in order and hands them on. A chunk needs a permit from the moment it is read until it has been handed
+//! on, so that neither a slow reader of the results nor one slow chunk lets work pile up.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lundian_core::{Batch, Cancel, ClassifierError, Output, Paragraph, Taxonomy, Unit};
+
+use crate::System;
+
+/// Most paragraphs that a classifier gets at once.
+const CHUNK_PARAGRAPHS: usize = 256;
+/// Most bytes of text that a classifier gets at once (one paragraph may exceed it alone).
+const CHUNK_BYTES: usize = 1 << 20;
+/// A system whose last batches all failed is switched off: it will not get better, and each failure costs time.
+const FAILURES_IN_A_ROW: usize = 3;
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Threads that run classifiers; 0 counts as 1.
+    pub threads: usize,
+    /// Whether evidence is wanted.
+    pub evidence: bool,
+    /// Stops the run when set.
+    pub cancel: Cancel,
+}
+
+impl Default for Options {
+    /// One thread a core, with evidence.
+    fn default() -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, evidence: true, cancel: Cancel::default() }
+    }
+}
+
+/// An evidence span of one system: bytes of the paragraph's text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    /// Index of the thesis.
+    pub thesis: usize,
+    /// Bytes of the paragraph's text, on character boundaries.
+    pub range: Range<usize>,
+    /// How much it carries, in [0, 1].
+    pub weight: f32,
+}
+
+/// What one system says of one paragraph.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// One score per thesis, in [0, 1]; NaN where it abstains, and everywhere if it failed.
+    pub scores: Vec<f32>,
+    /// Its evidence.
+    pub evidence: Vec<Span>,
+    /// Why it has no answer, if it failed.
+    pub failed: Option<String>,
+}
+
+/// A paragraph with the verdict of every system, in the order of the run's systems.
+#[derive(Clone, Debug)]
+pub struct Labelled {
+    /// The paragraph.
+    pub paragraph: Paragraph,
+    /// One verdict a system.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Paragraphs handed on.
+    pub paragraphs: usize,
+    /// Wall-clock time of the whole run.
+    pub elapsed: Duration,
+    /// One entry a system, in the order of the run's systems.
+    pub systems: Vec<SystemSummary>,
+}
+
+/// What became of one system in a run.
+#[derive(Clone, Debug, Default)]
+pub struct SystemSummary {
+    /// Time spent in its classifier, summed over threads.
+    pub seconds: f64,
+    /// Paragraphs that it judged.
+    pub judged: usize,
+    /// Paragraphs that it failed on.
+    pub failed: usize,
+    /// The first reason for a failure.
+    pub first_failure: Option<String>,
+    /// True if it was switched off after failing again and again.
+    pub switched_off: bool,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError<E> {
+    /// [`Options::cancel`] was set.
+    #[error("interrupted")]
+    Interrupted,
+    /// The caller's sink refused a paragraph.
+    #[error("{0}")]
+    Sink(E),
+}
+
+struct Chunk {
+    number: usize,
+    paragraphs: Vec<Paragraph>,
+}
+
+struct Done {
+    number: usize,
+    rows: Vec<Labelled>,
+    /// Per system: time taken, and why the whole chunk failed.
+    reports: Vec<(Duration, Option<String>)>,
+}
+
+/// Runs `systems` over `paragraphs` and hands each paragraph with its verdicts to `sink`, in input order, on the calling
+/// thread.
+///
+/// A system that fails on a batch (an error, a panic, an answer that breaks a promise of [`Output::check`]) has no
+/// answer for it; after three such batches in a row it is switched off. The others go on.
+///
+/// # Errors
+/// [`RunError::Interrupted`] when cancelled, [`RunError::Sink`] with the sink's own error.
+pub fn run<E>(
+    paragraphs: impl Iterator<Item = Paragraph> + Send,
+    systems: &[System],
+    taxonomy: &Taxonomy,
+    options: &Options,
+    mut sink: impl FnMut(Labelled) -> Result<(), E>,
+) -> Result<Summary, RunError<E>> {
+    let started = Instant::now();
+    let threads = options.threads.max(1);
+    let mut summary = Summary { systems: vec![SystemSummary::default(); systems.len()], ..Summary::default() };
+    let failures_in_a_row: Vec<AtomicUsize> = systems.iter().map(|_| AtomicUsize::new(0)).collect();
+
+    // Dropping the receiving side of the permits (by returning) stops the reader; that closes the chunk queue, which
+    // stops the workers.
+    let permits = 2 * threads + 1;
+    let (permit_in, permit_out) = sync_channel::<()>(permits);
+    for _ in 0..permits {
+        permit_in.send(()).expect("the queue holds all permits");
+    }
+    let (chunk_in, chunk_out) = sync_channel::<Chunk>(permits);
+    let chunk_out = Mutex::new(chunk_out);
+    let (done_in, done_out) = channel::<Done>();
+
+    let outcome = thread::scope(|scope| {
+        let cancel = &options.cancel;
+        scope.spawn(move || read_chunks(paragraphs, &permit_out, &chunk_in, cancel));
+        for _ in 0..threads {
+            let (done_in, chunk_out, failures_in_a_row) = (done_in.clone(), &chunk_out, &failures_in_a_row);
+            scope.spawn(move || work(systems, taxonomy, options, failures_in_a_row, chunk_out, &done_in));
+        }
+        drop(done_in);
+        let permit_in: SyncSender<()> = permit_in;
+        let outcome = deliver(&done_out, &permit_in, &mut summary, &mut sink);
+        if outcome.is_err() {
+            // Nobody waits for the rest: let the threads run out of work instead of finishing it.
+            cancel.cancel();
+        }
+        drop(permit_in);
+        drop(done_out);
+        outcome
+    });
+    outcome.map_err(RunError::Sink)?;
+    if options.cancel.is_cancelled() {
+        return Err(RunError::Interrupted);
+    }
+    for (system, failures) in summary.systems.iter_mut().zip(&failures_in_a_row) {
+        system.switched_off = failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW;
+    }
+    summary.elapsed = started.elapsed();
+    Ok(summary)
+}
+
+fn read_chunks(
+    paragraphs: impl Iterator<Item = Paragraph>,
+    permits: &Receiver<()>,
+    chunks: &SyncSender<Chunk>,
+    cancel: &Cancel,
+) {
+    let mut paragraphs = paragraphs.peekable();
+    let mut number = 0;
+    while paragraphs.peek().is_some() {
+        if permits.recv().is_err() || cancel.is_cancelled() {
+            return;
+        }
+        let mut chunk = Chunk { number, paragraphs: Vec::new() };
+        let mut bytes = 0;
+        while let Some(p) = paragraphs.next_if(|p| chunk.paragraphs.is_empty() || bytes + p.text.len() <= CHUNK_BYTES) {
+            bytes += p.text.len();
+            chunk.paragraphs.push(p);
+            if chunk.paragraphs.len() == CHUNK_PARAGRAPHS || cancel.is_cancelled() {
+                break;
+            }
+        }
+        if chunks.send(chunk).is_err() {
+            return;
+        }
+        number += 1;
+    }
+}
+
+fn work(
+    systems: &[System],
+    taxonomy: &Taxonomy,
+    options: &Options,
+    failures_in_a_row: &[AtomicUsize],
+    chunks: &Mutex<Receiver<Chunk>>,
+    done: &Sender<Done>,
+) {
+    loop {
+        let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(mut chunk) = next else { return };
+        if options.cancel.is_cancelled() {
+            return;
+        }
+        // Classifiers that pad batches like paragraphs of one length together.
+        let mut order: Vec<usize> = (0..chunk.paragraphs.len()).collect();
+        order.sort_by_key(|&i| chunk.paragraphs[i].text.len());
+        let mut verdicts: Vec<Vec<Verdict>> = vec![Vec::with_capacity(systems.len()); chunk.paragraphs.len()];
+        let mut reports = Vec::with_capacity(systems.len());
+        let units: Vec<Unit<'_>> = order.iter().map(|&i| Unit::from(&chunk.paragraphs[i])).collect();
+        for (system, failures) in systems.iter().zip(failures_in_a_row) {
+            let started = Instant::now();
+            let answer = if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
+                Err(format!("switched off after {FAILURES_IN_A_ROW} failures in a row"))
+            } else {
+                let answer = classify(system, &units, taxonomy, options);
+                match answer {
+                    Ok(_) => failures.store(0, Ordering::Relaxed),
+                    Err(_) => _ = failures.fetch_add(1, Ordering::Relaxed),
+                }
+                answer
+            };
+            let failure = answer.as_ref().err().cloned();
+            spread(answer, &order, taxonomy.len(), &mut verdicts);
+            reports.push((started.elapsed(), failure));
+        }
+        let rows = std::mem::take(&mut chunk.paragraphs)
+            .into_iter()
+            .zip(verdicts)
+            .map(|(paragraph, verdicts)| Labelled { paragraph, verdicts })
+            .collect();
+        if done.send(Done { number: chunk.number, rows, reports }).is_err() {
+            return;
+        }
+    }
+}
+
+/// One system's checked answer to one batch, or why it has none.
+fn classify(system: &System, units: &[Unit<'_>], taxonomy: &Taxonomy, options: &Options) -> Result<Output, String> {
+    let mut batch = Batch::new(units).with_cancel(options.cancel.clone());
+    batch.evidence = options.evidence;
+    let mut out = Output::new(units.len(), taxonomy.len());
+    catch_unwind(AssertUnwindSafe(|| system.classifier.classify(&batch, &mut out)))
+        .unwrap_or_else(|panic| Err(ClassifierError::Failed(format!("panicked: {}", panic_message(&*panic)))))
+        .map_err(|e| e.to_string())?;
+    if (out.rows(), out.theses()) != (units.len(), taxonomy.len()) {
+        return Err(format!("answered {} x {} scores", out.rows(), out.theses()));
+    }
+    out.check(|row| units[row].text).map_err(|e| e.to_string())?;
+    Ok(out)
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// Gives each paragraph its part of the answer; `order[row]` is the paragraph that stood in that row.
+fn spread(answer: Result<Output, String>, order: &[usize], theses: usize, verdicts: &mut [Vec<Verdict>]) {
+    match answer {
+        Ok(mut out) => {
+            let mut rows: Vec<Verdict> =
+                (0..order.len()).map(|row| Verdict { scores: out.row(row).to_vec(), ..Verdict::default() }).collect();
+            for e in std::mem::take(&mut out.evidence) {
+                rows[e.row].evidence.push(Span { thesis: e.thesis, range: e.range, weight: e.weight });
+            }
+            for failure in out.failures {
+                if let Some(row) = rows.get_mut(failure.row) {
+                    row.failed = Some(failure.reason);
+                }
+            }
+            for (row, &paragraph) in rows.into_iter().zip(order) {
+                verdicts[paragraph].push(row);
+            }
+        }
+        Err(reason) => {
+            for &paragraph in order {
+                verdicts[paragraph].push(Verdict {
+                    scores: vec![f32::NAN; theses],
+                    failed: Some(reason.clone()),
+                    ..Verdict::default()
+                });
+            }
+        }
+    }
+}
+
+/// Puts finished chunks back in order and hands their rows on.
+fn deliver<E>(
+    done: &Receiver<Done>,
+    permits: &SyncSender<()>,
+    summary: &mut Summary,
+    sink: &mut impl FnMut(Labelled) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    for chunk in done {
+        waiting.insert(chunk.number, chunk);
+        while let Some(chunk) = waiting.remove(&next) {
+            next += 1;
+            for (system, (elapsed, _)) in summary.systems.iter_mut().zip(&chunk.reports) {
+                system.seconds += elapsed.as_secs_f64();
+            }
+            for row in chunk.rows {
+                for (system, verdict) in summary.systems.iter_mut().zip(&row.verdicts) {
+                    match &verdict.failed {
+                        None => system.judged += 1,
+                        Some(reason) => {
+                            system.failed += 1;
+                            system.first_failure.get_or_insert_with(|| reason.clone());
+                        }
+                    }
+                }
+                summary.paragraphs += 1;
+                sink(row)?;
+            }
+            // The reader may have finished already: then the permit is not wanted.
+            let _ = permits.send(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use lundian_core::{Classifier, Kind};
+
+    use super::*;
+
+    /// Scores every thesis with the share of the digit in the text, and misbehaves on request.
+    struct Digit;
+
+    impl Classifier for Digit {
+        fn classify(&self, batch: &Batch<'_>, out: &mut Output) -> Result<(), ClassifierError> {
+            for (row, unit) in batch.units.iter().enumerate() {
+                match unit.text {
+                    "panic" => panic!("as told"),
+                    "error" => return Err("as told".into()),
+                    "wild" => out.set(row, 0, 1e30),
+                    "fail" => out.fail(row, "as told"),
+                    text => {
+                        let n: f32 = text.parse().unwrap();
+                        out.row_mut(row).fill(n / 10_000.0);
+                        out.add_evidence(row, 0, 0..text.len(), 1.0);
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn taxonomy() -> Taxonomy {
+        Taxonomy::china_economy()
+    }
+
+    fn paragraphs(texts: impl Iterator<Item = String> + Send) -> impl Iterator<Item = Paragraph> + Send {
+        texts.enumerate().map(|(i, text)| Paragraph { id: i.to_string(), text, ..Paragraph::default() })
+    }
+
+    fn systems() -> Vec<System> {
+        vec![System::new("digit", Kind::Plugin, Arc::new(Digit))]
+    }
+
+    fn run_all(texts: Vec<String>, threads: usize) -> (Vec<Labelled>, Summary) {
+        let mut rows = Vec::new();
+        let options = Options { threads, ..Options::default() };
+        let summary = run(paragraphs(texts.into_iter()), &systems(), &taxonomy(), &options, |row| {
+            rows.push(row);
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+        (rows, summary)
+    }
+
+    #[test]
+    fn results_come_in_input_order_whatever_the_threads() {
+        let texts: Vec<String> = (0..5_000).map(|i| (i * 7919 % 9_973).to_string()).collect();
+        for threads in [1, 4] {
+            let (rows, summary) = run_all(texts.clone(), threads);
+            assert_eq!(summary.paragraphs, 5_000);
+            assert_eq!(summary.systems[0].judged, 5_000);
+            for (row, text) in rows.iter().zip(&texts) {
+                assert_eq!(&row.paragraph.text, text);
+                let n: f32 = text.parse().unwrap();
+                assert_eq!(row.verdicts[0].scores[3], n / 10_000.0);
+                assert_eq!(row.verdicts[0].evidence[0].range, 0..text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_failing_batch_costs_only_itself() {
+        for (bad, reason) in [("panic", "panicked: as told"), ("error", "as told"), ("wild", "score 1")] {
+            let mut texts: Vec<String> = (0..CHUNK_PARAGRAPHS * 3).map(|i| i.to_string()).collect();
+            texts[CHUNK_PARAGRAPHS] = bad.into();
+            let (rows, summary) = run_all(texts, 2);
+            assert_eq!(summary.systems[0].failed, CHUNK_PARAGRAPHS, "{bad}");
+            assert!(summary.systems[0].first_failure.as_ref().unwrap().contains(reason));
+            assert!(rows[CHUNK_PARAGRAPHS - 1].verdicts[0].failed.is_none());
+            assert!(rows[CHUNK_PARAGRAPHS].verdicts[0].failed.is_some());
+            assert!(rows[2 * CHUNK_PARAGRAPHS].verdicts[0].failed.is_none());
+            assert!(!summary.systems[0].switched_off);
+        }
+    }
+
+    #[test]
+    fn a_failed_row_costs_only_itself() {
+        let (rows, summary) = run_all(["1", "fail", "3"].map(String::from).to_vec(), 1);
+        assert_eq!((summary.systems[0].judged, summary.systems[0].failed), (2, 1));
+        assert_eq!(rows[1].verdicts[0].failed.as_deref(), Some("as told"));
+        assert!(rows[1].verdicts[0].scores.iter().all(|s| s.is_nan()));
+        assert_eq!(rows[2].verdicts[0].scores[0], 3.0 / 10_000.0);
+    }
+
+    #[test]
+    fn a_hopeless_system_is_switched_off() {
+        let texts = vec!["error".to_owned(); CHUNK_PARAGRAPHS * 6];
+        let (_, summary) = run_all(texts, 1);
+        assert!(summary.systems[0].switched_off);
+        assert_eq!(summary.systems[0].failed, CHUNK_PARAGRAPHS * 6);
+    }
+
+    #[test]
+    fn an_endless_input_stops_when_cancelled_and_is_not_read_ahead() {
+        let options = Options { threads: 2, ..Options::default() };
+        let read = AtomicUsize::new(0);
+        let endless = (0..).map(|_| {
+            read.fetch_add(1, Ordering::Relaxed);
+            "1".to_owned()
+        });
+        let mut seen = 0;
+        let outcome = run(paragraphs(endless), &systems(), &taxonomy(), &options, |_| {
+            seen += 1;
+            if seen == 1_000 {
+                options.cancel.cancel();
+            }
+            Ok::<_, ()>(())
+        });
+        assert!(matches!(outcome, Err(RunError::Interrupted)));
+        assert!(read.load(Ordering::Relaxed) <= 1_000 + (2 * 2 + 3) * CHUNK_PARAGRAPHS);
+    }
+
+    #[test]
+    fn a_sink_that_refuses_ends_the_run() {
+        let texts = (0..).map(|_| "1".to_owned());
+        let outcome = run(paragraphs(texts), &systems(), &taxonomy(), &Options::default(), |_| Err("full"));
+        assert!(matches!(outcome, Err(RunError::Sink("full"))));
+    }
+
+    #[test]
+    fn one_huge_paragraph_still_passes() {
+        let texts = vec!["1".to_owned(), "0".repeat(CHUNK_BYTES + 5), "2".to_owned()];
+        let (rows, _) = run_all(texts, 2);
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[2].paragraph.text, "2");
+    }
+}
