@@ -3,6 +3,7 @@
 //! A classifier is made once for a taxonomy and a configuration, and then only reads: [`Classifier::classify`] takes
 //! `&self` and may be called from several threads at once. Answers must not depend on how paragraphs are batched.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,18 +66,35 @@ impl<'a> From<&'a crate::Paragraph> for Unit<'a> {
 }
 
 /// A flag, shared and cheap to ask, that says that nobody waits for the answer any more.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Cancel(Arc<Flag>);
+
+#[derive(Default)]
+struct Flag {
+    set: AtomicBool,
+    ask: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+}
 
 impl Cancel {
+    /// A flag that is also set when `ask` says so: for work whose caller is on the far side of a border.
+    pub fn from_fn(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Flag { set: AtomicBool::new(false), ask: Some(Box::new(ask)) }))
+    }
+
     /// Asks for the work to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.set.store(true, Ordering::Relaxed);
     }
 
     /// True once the work should stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.set.load(Ordering::Relaxed) || self.0.ask.as_ref().is_some_and(|ask| ask())
+    }
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cancel").field(&self.is_cancelled()).finish()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Abstaining is the default: a cell that a classifier never writes stays NaN, which is not the same as 0.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A span of a paragraph that supports a thesis.
@@ -107,24 +108,63 @@ impl Output {
     /// The first promise that is broken, with its row.
     pub fn check<'a>(&self, mut text: impl FnMut(usize) -> &'a str) -> Result<(), OutputError> {
         for (i, &score) in self.scores.iter().enumerate() {
-            if !(score.is_nan() || (0.0..=1.0).contains(&score)) {
-                return Err(OutputError::Score { row: i / self.theses, thesis: i % self.theses, score });
+            self.check_score(i, score)?;
+        }
+        self.evidence.iter().try_for_each(|e| self.check_evidence(e, &mut text))
+    }
+
+    /// Fails every row that breaks a promise of [`check`](Self::check), and keeps the others.
+    ///
+    /// # Errors
+    /// A broken promise that is no row's fault: evidence or a failure for a row that the batch does not have.
+    pub fn fail_broken_rows<'a>(&mut self, mut text: impl FnMut(usize) -> &'a str) -> Result<(), OutputError> {
+        let mut broken: BTreeMap<usize, String> = BTreeMap::new();
+        for (i, &score) in self.scores.iter().enumerate() {
+            if let Err(e) = self.check_score(i, score) {
+                broken.entry(i / self.theses).or_insert_with(|| e.to_string());
             }
         }
         for e in &self.evidence {
-            if e.row >= self.rows {
-                return Err(OutputError::Row { row: e.row, rows: self.rows });
+            match self.check_evidence(e, &mut text) {
+                Ok(()) => {}
+                Err(out_of_batch @ OutputError::Row { .. }) => return Err(out_of_batch),
+                Err(error) => drop(broken.entry(e.row).or_insert_with(|| error.to_string())),
             }
-            if e.thesis >= self.theses {
-                return Err(OutputError::Thesis { row: e.row, thesis: e.thesis, theses: self.theses });
+        }
+        if let Some(f) = self.failures.iter().find(|f| f.row >= self.rows) {
+            return Err(OutputError::Row { row: f.row, rows: self.rows });
+        }
+        if !broken.is_empty() {
+            self.evidence.retain(|e| !broken.contains_key(&e.row));
+            self.failures.retain(|f| !broken.contains_key(&f.row));
+            for (row, reason) in broken {
+                self.row_mut(row).fill(f32::NAN);
+                self.failures.push(Failure { row, reason });
             }
-            let t = text(e.row);
-            if e.range.start >= e.range.end || t.get(e.range.clone()).is_none() {
-                return Err(OutputError::Span { row: e.row, start: e.range.start, end: e.range.end, len: t.len() });
-            }
-            if !(0.0..=1.0).contains(&e.weight) {
-                return Err(OutputError::Weight { row: e.row, weight: e.weight });
-            }
+        }
+        Ok(())
+    }
+
+    fn check_score(&self, i: usize, score: f32) -> Result<(), OutputError> {
+        if score.is_nan() || (0.0..=1.0).contains(&score) {
+            return Ok(());
+        }
+        Err(OutputError::Score { row: i / self.theses, thesis: i % self.theses, score })
+    }
+
+    fn check_evidence<'a>(&self, e: &Evidence, text: &mut impl FnMut(usize) -> &'a str) -> Result<(), OutputError> {
+        if e.row >= self.rows {
+            return Err(OutputError::Row { row: e.row, rows: self.rows });
+        }
+        if e.thesis >= self.theses {
+            return Err(OutputError::Thesis { row: e.row, thesis: e.thesis, theses: self.theses });
+        }
+        let t = text(e.row);
+        if e.range.start >= e.range.end || t.get(e.range.clone()).is_none() {
+            return Err(OutputError::Span { row: e.row, start: e.range.start, end: e.range.end, len: t.len() });
+        }
+        if !(0.0..=1.0).contains(&e.weight) {
+            return Err(OutputError::Weight { row: e.row, weight: e.weight });
         }
         Ok(())
     }
@@ -219,5 +259,23 @@ mod tests {
         for weight in [f32::NAN, 1.5] {
             assert!(matches!(check(&|o| o.add_evidence(0, 0, 0..3, weight)), Some(OutputError::Weight { .. })));
         }
+    }
+
+    #[test]
+    fn a_broken_row_fails_alone() {
+        let mut out = Output::new(3, 2);
+        out.scores_mut().copy_from_slice(&[0.1, 0.2, 0.3, f32::INFINITY, 0.5, 0.6]);
+        out.add_evidence(0, 0, 0..3, 0.5);
+        out.add_evidence(1, 0, 0..3, 0.5);
+        out.add_evidence(2, 1, 1..3, 0.5);
+        out.fail_broken_rows(|_| "论点").unwrap();
+        assert_eq!(out.row(0), [0.1, 0.2]);
+        assert!(out.scores()[2..].iter().all(|s| s.is_nan()));
+        assert_eq!(out.evidence, [Evidence { row: 0, thesis: 0, range: 0..3, weight: 0.5 }]);
+        assert_eq!(out.failures.iter().map(|f| f.row).collect::<Vec<_>>(), [1, 2]);
+        assert!(out.failures[1].reason.contains("inside a character"));
+
+        out.add_evidence(3, 0, 0..3, 0.5);
+        assert_eq!(out.fail_broken_rows(|_| "论点"), Err(OutputError::Row { row: 3, rows: 3 }));
     }
 }
