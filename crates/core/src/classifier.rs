@@ -150,6 +150,13 @@ pub trait Classifier: Send + Sync {
     /// When the whole batch could not be judged. A single bad paragraph is [`Output::fail`] instead.
     fn classify(&self, batch: &Batch<'_>, out: &mut Output) -> Result<(), ClassifierError>;
 
+    /// Why a paragraph gets its score for thesis number `thesis`, one reason a line for a reader (which rule fired, which
+    /// feature weighs most). The default has nothing to add to the evidence.
+    fn explain(&self, unit: &Unit<'_>, thesis: usize) -> Vec<String> {
+        let _ = (unit, thesis);
+        Vec::new()
+    }
+
     /// The thresholds stored with this classifier's model. The default is 0.5 for every thesis.
     fn thresholds(&self) -> Thresholds {
         Thresholds::default()

@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Writes results for people and programs: one file a format.
+//!
+//! The decision that matters: a format is a stream. Each writer gets one paragraph after another and keeps at most what
+//! its summary needs, so that the formats for programs run in constant memory.
+
+mod labels;
+mod offsets;
+mod table;
+
+pub use labels::{Context, FORMATS, FormatEntry, LabelWriter, SystemInfo, find_format, format_of_path};
+pub use offsets::CodePoints;
+pub use table::{Align, Column, Table};

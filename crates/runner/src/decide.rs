@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lundian_core::{Taxonomy, Thresholds};
+use lundian_core::{Taxonomy, Thresholds, Unit};
 
 use crate::aggregate::{Aggregate, Entry, Panel};
 use crate::{Labelled, System};
@@ -21,6 +21,15 @@ pub struct EvidenceSpan {
     pub system: usize,
 }
 
+/// Why a system scores a label as it does, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// Index of the system.
+    pub system: usize,
+    /// Its reason.
+    pub reason: String,
+}
+
 /// One label of a paragraph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -30,6 +39,21 @@ pub struct Decision {
     pub score: f32,
     /// What supports it, strongest first, at most [`MAX_EVIDENCE`] spans.
     pub evidence: Vec<EvidenceSpan>,
+    /// Reasons in words, where they were asked for; see [`explain`].
+    pub why: Vec<Why>,
+}
+
+/// Asks every system for its reasons for each label, besides its score.
+pub fn explain(row: &Labelled, labels: &mut [Decision], systems: &[System]) {
+    let unit = Unit::from(&row.paragraph);
+    for label in labels {
+        for (index, (system, verdict)) in systems.iter().zip(&row.verdicts).enumerate() {
+            let score = verdict.scores[label.thesis];
+            let summary = if score.is_nan() { "abstains".to_owned() } else { format!("score {score:.2}") };
+            let reasons = system.classifier.explain(&unit, label.thesis);
+            label.why.extend([summary].into_iter().chain(reasons).map(|reason| Why { system: index, reason }));
+        }
+    }
 }
 
 /// Turns verdicts into labels: by one system alone, or by an aggregate of several.
@@ -96,7 +120,12 @@ impl Judge {
             .zip(&self.thresholds)
             .enumerate()
             .filter(|(_, (score, threshold))| score >= threshold)
-            .map(|(thesis, (&score, _))| Decision { thesis, score, evidence: evidence_for(row, thesis) })
+            .map(|(thesis, (&score, _))| Decision {
+                thesis,
+                score,
+                evidence: evidence_for(row, thesis),
+                why: Vec::new(),
+            })
             .collect();
         decisions.sort_by(|a, b| b.score.total_cmp(&a.score));
         decisions

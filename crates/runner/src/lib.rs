@@ -9,6 +9,6 @@ mod decide;
 mod pipeline;
 mod system;
 
-pub use decide::{Decision, EvidenceSpan, Judge, MAX_EVIDENCE};
+pub use decide::{Decision, EvidenceSpan, Judge, MAX_EVIDENCE, Why, explain};
 pub use pipeline::{Labelled, Options, RunError, Span, Summary, SystemSummary, Verdict, run};
 pub use system::System;

@@ -1,0 +1,227 @@
+//! Labelled paragraphs for the eye: each paragraph with its evidence marked and its theses below, then how often each
+//! thesis was argued.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use lundian_runner::{Decision, Labelled, Summary};
+use unicode_width::UnicodeWidthStr;
+
+use super::{Context, FormatEntry, LabelWriter};
+
+pub(super) const ENTRY: FormatEntry = FormatEntry {
+    name: "table",
+    endings: &["txt"],
+    doc: "for reading in a terminal: paragraphs with evidence marked, theses and scores",
+    open: |out, context| {
+        let argued = vec![0; context.taxonomy.len()];
+        Ok(Box::new(Terminal { out, argued, with_thesis: 0, doc: None, section: String::new(), context }))
+    },
+};
+
+const TITLE: Style = Style::new().bold().underline();
+const HEADING: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const EVIDENCE: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+const THESIS: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Cyan)));
+const FAILED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+
+/// Columns left of the text.
+const MARGIN: usize = 6;
+/// A bar of the summary at its longest.
+const BAR: usize = 24;
+
+struct Terminal<'a> {
+    out: Box<dyn Write + 'a>,
+    context: Context<'a>,
+    /// Per thesis, the paragraphs that argue it.
+    argued: Vec<usize>,
+    with_thesis: usize,
+    /// The document and the section (or heading) that the reader knows to be in.
+    doc: Option<String>,
+    section: String,
+}
+
+impl Terminal<'_> {
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.context.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    fn announce(&mut self, row: &Labelled) -> io::Result<()> {
+        let p = &row.paragraph;
+        if self.doc.as_deref() != Some(&p.doc) {
+            self.doc = Some(p.doc.clone());
+            self.section.clear();
+            let title = if p.title.is_empty() { String::new() } else { format!("  {}", p.title) };
+            let line = truncated(&format!("{}{title}", p.doc), self.context.width);
+            let line = self.paint(TITLE, &line);
+            writeln!(self.out, "\n{line}")?;
+        }
+        let section = [p.author.as_str(), p.heading.as_str()].into_iter().filter(|s| !s.is_empty());
+        let section = section.collect::<Vec<_>>().join(" · ");
+        if self.section != section {
+            if !section.is_empty() {
+                let line = truncated(&format!("  {section}"), self.context.width);
+                let line = self.paint(HEADING, &line);
+                writeln!(self.out, "{line}")?;
+            }
+            self.section = section;
+        }
+        Ok(())
+    }
+}
+
+impl LabelWriter for Terminal<'_> {
+    fn row(&mut self, row: &Labelled, _scores: &[f32], labels: &[Decision]) -> io::Result<()> {
+        self.announce(row)?;
+        let p = &row.paragraph;
+        let number = p.id.rsplit('-').next().unwrap_or(&p.id);
+        let number = format!("{:>4}  ", truncated(number, MARGIN - 2));
+        let number = self.paint(DIM, &number);
+        let width = self.context.width.saturating_sub(MARGIN).max(20);
+        if labels.is_empty() {
+            // What argues nothing is there to keep the thread, so one line will do.
+            let line = truncated(&p.text.replace('\n', " "), width);
+            let line = self.paint(DIM, &line);
+            writeln!(self.out, "{number}{line}")?;
+        } else {
+            self.with_thesis += 1;
+            let marked = Marked::new(&p.text, labels, self.context.color);
+            for (i, line) in marked.wrapped(width).into_iter().enumerate() {
+                let margin = if i == 0 { number.clone() } else { " ".repeat(MARGIN) };
+                writeln!(self.out, "{margin}{line}")?;
+            }
+            for label in labels {
+                self.argued[label.thesis] += 1;
+                let thesis = &self.context.taxonomy.theses()[label.thesis];
+                let name = truncated(&format!("{} {}", thesis.name.zh, thesis.slug), width.saturating_sub(10));
+                let name = self.paint(THESIS, &name);
+                writeln!(self.out, "{}→ {:.2}  {name}", " ".repeat(MARGIN), label.score)?;
+                for why in &label.why {
+                    let system = &self.context.systems[why.system].name;
+                    let line = truncated(&format!("{system}: {}", why.reason), width.saturating_sub(8));
+                    writeln!(self.out, "{}{}", " ".repeat(MARGIN + 8), self.paint(DIM, &line))?;
+                }
+            }
+        }
+        for (system, verdict) in self.context.systems.iter().zip(&row.verdicts) {
+            if let Some(reason) = &verdict.failed {
+                let line = truncated(&format!("{} failed: {reason}", system.name), width);
+                let line = self.paint(FAILED, &line);
+                writeln!(self.out, "{}{line}", " ".repeat(MARGIN))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        writeln!(
+            self.out,
+            "\n{} of {} paragraphs argue a thesis (by {}).",
+            self.with_thesis, summary.paragraphs, self.context.judge
+        )?;
+        let mut theses: Vec<usize> = (0..self.argued.len()).filter(|&t| self.argued[t] > 0).collect();
+        theses.sort_by_key(|&t| std::cmp::Reverse(self.argued[t]));
+        let most = theses.first().map_or(1, |&t| self.argued[t]);
+        for t in theses {
+            let thesis = &self.context.taxonomy.theses()[t];
+            let name = truncated(&format!("{} {}", thesis.name.zh, thesis.slug), 34);
+            let pad = " ".repeat(34 - name.width());
+            let bar = "█".repeat((self.argued[t] * BAR).div_ceil(most));
+            let name = self.paint(THESIS, &name);
+            writeln!(
+                self.out,
+                "{:>5}  {name}{pad}{}",
+                self.argued[t],
+                truncated(&bar, self.context.width.saturating_sub(41))
+            )?;
+        }
+        self.out.flush()
+    }
+}
+
+/// `text` cut to `width` columns, with an ellipsis where it was cut.
+fn truncated(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if used + w > width.saturating_sub(1) {
+            break;
+        }
+        used += w;
+        out.push(c);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// A text with its evidence marked: by colour, or by 【】 where there is none.
+struct Marked {
+    text: String,
+    /// Byte ranges of `text` to be coloured, in order and disjoint; empty without colour.
+    colored: Vec<std::ops::Range<usize>>,
+}
+
+impl Marked {
+    fn new(text: &str, labels: &[Decision], color: bool) -> Self {
+        let mut spans: Vec<_> = labels.iter().flat_map(|l| &l.evidence).map(|e| e.range.clone()).collect();
+        spans.sort_by_key(|s| s.start);
+        let mut merged: Vec<std::ops::Range<usize>> = Vec::new();
+        for span in spans {
+            match merged.last_mut() {
+                Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+                _ => merged.push(span),
+            }
+        }
+        if color {
+            return Self { text: text.to_owned(), colored: merged };
+        }
+        let mut marked = String::with_capacity(text.len() + merged.len() * 6);
+        let mut at = 0;
+        for span in merged {
+            marked.push_str(&text[at..span.start]);
+            marked.push('【');
+            marked.push_str(&text[span.clone()]);
+            marked.push('】');
+            at = span.end;
+        }
+        marked.push_str(&text[at..]);
+        Self { text: marked, colored: Vec::new() }
+    }
+
+    /// Its lines, each at most `width` columns wide.
+    fn wrapped(&self, width: usize) -> Vec<String> {
+        let options = textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
+        let mut at = 0;
+        textwrap::wrap(&self.text, options)
+            .iter()
+            .map(|line| {
+                // Lines come in order and leave out nothing but white space.
+                let start = at + self.text[at..].find(line.as_ref()).unwrap_or(0);
+                at = start + line.len();
+                self.painted(start..at.min(self.text.len()))
+            })
+            .collect()
+    }
+
+    fn painted(&self, line: std::ops::Range<usize>) -> String {
+        let mut out = String::new();
+        let mut at = line.start;
+        for span in &self.colored {
+            let (start, end) = (span.start.max(line.start), span.end.min(line.end));
+            if start < end {
+                out.push_str(&self.text[at..start]);
+                out.push_str(&format!("{EVIDENCE}{}{EVIDENCE:#}", &self.text[start..end]));
+                at = end;
+            }
+        }
+        out.push_str(&self.text[at..line.end]);
+        out
+    }
+}
