@@ -1,6 +1,8 @@
 //! The C header and the Rust structs say the same: a C program prints the size of every struct, the place and size of
 //! every member and every constant as the C compiler sees them, and they are compared with Rust's.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 use std::fmt::Write as _;
 use std::mem::offset_of;
 use std::process::Command;
