@@ -1,0 +1,361 @@
+//! All rules of all packs, made ready to run.
+//!
+//! Each rule names a set of literals of which at least one must be in a paragraph for the rule to fire, the rarest such
+//! set that its conditions give. One pass of one automaton finds the literals; only the rules that they name are then
+//! looked at. A rule whose only condition is an expression without a literal is looked at always.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use daachorse::CharwiseDoubleArrayAhoCorasickBuilder;
+use lundian_plugin::Unit;
+use regex::Regex;
+
+use crate::chain::{Item, chains};
+use crate::normal::ends_clause;
+use crate::pack::{self, ELLIPSIS, Rule};
+use crate::required;
+use crate::scan::{Automaton, LiteralId, Scan, Span};
+
+/// Literals of a term, in order.
+type Term = Box<[LiteralId]>;
+
+/// The conditions of one rule, in numbers.
+#[derive(Debug)]
+struct Test {
+    any: Vec<Term>,
+    all: Vec<Vec<Term>>,
+    /// `near`, then `sequence`: any of each.
+    chains: [Vec<Chain>; 2],
+    regex: Vec<Pattern>,
+    not: Vec<Term>,
+    not_before: Option<NotBefore>,
+    /// Heading, previous paragraph, title.
+    context: Option<[Vec<Term>; 3]>,
+}
+
+#[derive(Debug)]
+struct Chain {
+    groups: Vec<Vec<Term>>,
+    within: usize,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    regex: Regex,
+    /// At least one of these is in every match; `None` if nothing is known.
+    required: Option<Vec<LiteralId>>,
+}
+
+#[derive(Debug)]
+struct NotBefore {
+    terms: Vec<Term>,
+    except: Vec<Term>,
+    within: usize,
+}
+
+/// Compiled rules. Rules are numbered in the order in which they came.
+pub(crate) struct Program {
+    automaton: Option<Automaton>,
+    literals: usize,
+    tests: Vec<Test>,
+    /// By literal: the rules to look at where it is seen.
+    triggered: Vec<Vec<u32>>,
+    /// The rules to look at always.
+    always: Vec<u32>,
+}
+
+/// The scratch pads of one thread.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    text: Scan,
+    /// Heading, previous paragraph, title; scanned only where a rule asks.
+    context: [Scan; 3],
+    candidates: Vec<u32>,
+}
+
+/// A rule that fired, and where: spans of the normalised text, from left to right, none touching another.
+#[derive(Debug)]
+pub(crate) struct Firing {
+    pub(crate) rule: usize,
+    pub(crate) spans: Vec<Span>,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program").field("literals", &self.literals).field("tests", &self.tests).finish_non_exhaustive()
+    }
+}
+
+impl Program {
+    pub(crate) fn new<'r>(rules: impl Iterator<Item = &'r Rule>) -> Result<Self, String> {
+        let mut literals = Interner::default();
+        let tests: Vec<Test> = rules.map(|rule| literals.test(&rule.when)).collect();
+        let automaton = if literals.texts.is_empty() {
+            None
+        } else {
+            let patterns = literals.texts.iter().zip(0..).map(|(text, id)| (text.as_str(), id));
+            let builder = CharwiseDoubleArrayAhoCorasickBuilder::new();
+            Some(builder.build_with_values(patterns).map_err(|e| format!("cannot build the automaton: {e}"))?)
+        };
+        let mut triggered = vec![Vec::new(); literals.texts.len()];
+        let mut always = Vec::new();
+        for (test, rule) in tests.iter().zip(0..) {
+            match literals.trigger(test) {
+                Some(mut set) => {
+                    set.sort_unstable();
+                    set.dedup();
+                    set.iter().for_each(|&literal| triggered[literal as usize].push(rule));
+                }
+                None => always.push(rule),
+            }
+        }
+        Ok(Self { automaton, literals: literals.texts.len(), tests, triggered, always })
+    }
+
+    /// Number of different literals.
+    pub(crate) fn literals(&self) -> usize {
+        self.literals
+    }
+
+    pub(crate) fn scratch(&self) -> Scratch {
+        let scan = || Scan::new(self.literals);
+        Scratch { text: scan(), context: [scan(), scan(), scan()], candidates: Vec::new() }
+    }
+
+    /// The rules that fire in a paragraph, in order. Their spans can be mapped back until the next run.
+    pub(crate) fn run(&self, unit: &Unit<'_>, scratch: &mut Scratch) -> Vec<Firing> {
+        let Scratch { text, context, candidates } = scratch;
+        text.load(unit.text, self.automaton.as_ref());
+        candidates.clear();
+        candidates.extend_from_slice(&self.always);
+        for &literal in text.seen() {
+            candidates.extend_from_slice(&self.triggered[literal as usize]);
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        let fired = candidates.iter().filter_map(|&rule| {
+            let test = &self.tests[rule as usize];
+            let spans = test.spans(text)?;
+            let holds = test.context.as_ref().is_none_or(|sides| {
+                let texts = [unit.heading, unit.prev, unit.title];
+                sides.iter().zip(texts).zip(context.iter_mut()).any(|((terms, text), scan)| {
+                    !terms.is_empty() && {
+                        scan.load(text, self.automaton.as_ref());
+                        terms.iter().any(|term| present(term, scan))
+                    }
+                })
+            });
+            holds.then_some(Firing { rule: rule as usize, spans })
+        });
+        fired.collect()
+    }
+}
+
+impl Scratch {
+    /// Bytes of the paragraph that a span of the last run covers.
+    pub(crate) fn original(&self, span: Span) -> std::ops::Range<usize> {
+        self.text.original(span)
+    }
+}
+
+impl Test {
+    /// What the conditions on the paragraph itself matched; `None` if one does not hold.
+    fn spans(&self, scan: &Scan) -> Option<Vec<Span>> {
+        if self.not.iter().any(|term| present(term, scan)) {
+            return None;
+        }
+        let negations = self.not_before.as_ref().map(|n| n.ends(scan)).unwrap_or_default();
+        let holds = |span: &Span| {
+            let within = self.not_before.as_ref().map_or(0, |n| n.within);
+            !negations.iter().any(|&end| governs(scan, end, span.start, within))
+        };
+        let mut spans: Vec<Span> = Vec::new();
+        // Adds what one condition matched; false if that is nothing.
+        let mut add = |matched: &mut dyn Iterator<Item = Span>| {
+            let before = spans.len();
+            spans.extend(matched);
+            spans.len() > before
+        };
+        let occurrences =
+            |terms: &[Term]| -> Vec<Span> { terms.iter().flat_map(|term| places(term, scan)).filter(holds).collect() };
+
+        if !self.any.is_empty() && !add(&mut occurrences(&self.any).into_iter()) {
+            return None;
+        }
+        for group in &self.all {
+            if !add(&mut occurrences(group).into_iter()) {
+                return None;
+            }
+        }
+        for (alternatives, ordered) in self.chains.iter().zip([false, true]) {
+            let mut matched = alternatives.iter().flat_map(|chain| {
+                let mut items = Vec::new();
+                for (terms, group) in chain.groups.iter().zip(0..) {
+                    let before = items.len();
+                    items.extend(occurrences(terms).into_iter().map(|span| Item { span, group }));
+                    if items.len() == before {
+                        return Vec::new();
+                    }
+                }
+                chains(scan, &mut items, chain.groups.len(), chain.within, ordered)
+            });
+            if !alternatives.is_empty() && !add(&mut matched) {
+                return None;
+            }
+        }
+        if !self.regex.is_empty() {
+            let possible = |p: &&Pattern| p.required.as_ref().is_none_or(|set| set.iter().any(|&l| scan.has(l)));
+            let mut matched = self.regex.iter().filter(possible).flat_map(|p| {
+                p.regex
+                    .find_iter(scan.text())
+                    .filter(|m| !m.is_empty())
+                    .map(|m| Span { start: m.start() as u32, end: m.end() as u32 })
+            });
+            if !add(&mut matched.by_ref().filter(holds)) {
+                return None;
+            }
+        }
+        Some(merged(spans))
+    }
+}
+
+impl NotBefore {
+    /// Where the negations of the text end.
+    fn ends(&self, scan: &Scan) -> Vec<u32> {
+        let except: Vec<Span> = self.except.iter().flat_map(|term| places(term, scan)).collect();
+        let terms = self.terms.iter().flat_map(|term| places(term, scan));
+        terms.filter(|t| !except.iter().any(|e| e.start <= t.start && t.end <= e.end)).map(|t| t.end).collect()
+    }
+}
+
+/// True if a negation that ends at `end` reaches what begins at `start`.
+fn governs(scan: &Scan, end: u32, start: u32, within: usize) -> bool {
+    if end > start || (start - end) as usize > 4 * within {
+        return false;
+    }
+    let mut gap = 0;
+    scan.between(end, start).chars().all(|c| {
+        gap += 1;
+        gap <= within && !ends_clause(c)
+    })
+}
+
+fn present(term: &Term, scan: &Scan) -> bool {
+    term.iter().all(|&literal| scan.has(literal)) && (term.len() == 1 || !places(term, scan).is_empty())
+}
+
+/// Where a term stands in the text.
+fn places(term: &Term, scan: &Scan) -> Vec<Span> {
+    match &**term {
+        [literal] => scan.spans(*literal).collect(),
+        parts if !parts.iter().all(|&literal| scan.has(literal)) => Vec::new(),
+        parts => {
+            let of = |(&literal, group): (&LiteralId, u8)| scan.spans(literal).map(move |span| Item { span, group });
+            let mut items: Vec<Item> = parts.iter().zip(0..).flat_map(of).collect();
+            chains(scan, &mut items, parts.len(), ELLIPSIS, true)
+        }
+    }
+}
+
+/// Spans from left to right, those that overlap or touch made one.
+fn merged(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable();
+    spans.dedup_by(|next, kept| {
+        let touches = next.start <= kept.end;
+        if touches {
+            kept.end = kept.end.max(next.end);
+        }
+        touches
+    });
+    spans
+}
+
+/// Gives each literal a number.
+#[derive(Default)]
+struct Interner {
+    ids: HashMap<String, LiteralId>,
+    texts: Vec<String>,
+}
+
+impl Interner {
+    fn literal(&mut self, text: &str) -> LiteralId {
+        if let Some(&id) = self.ids.get(text) {
+            return id;
+        }
+        let id = self.texts.len() as LiteralId;
+        self.ids.insert(text.to_owned(), id);
+        self.texts.push(text.to_owned());
+        id
+    }
+
+    fn term(&mut self, term: &pack::Term) -> Term {
+        term.iter().map(|text| self.literal(text)).collect()
+    }
+
+    fn terms(&mut self, terms: &[pack::Term]) -> Vec<Term> {
+        terms.iter().map(|term| self.term(term)).collect()
+    }
+
+    fn groups(&mut self, groups: &[Vec<pack::Term>]) -> Vec<Vec<Term>> {
+        groups.iter().map(|terms| self.terms(terms)).collect()
+    }
+
+    fn chains(&mut self, chains: &[pack::Chain]) -> Vec<Chain> {
+        chains.iter().map(|c| Chain { groups: self.groups(&c.groups), within: c.within }).collect()
+    }
+
+    fn test(&mut self, when: &pack::Conditions) -> Test {
+        let pattern = |regex: &Regex| {
+            let required = required::literals(regex.as_str());
+            let required = required.map(|set| set.iter().map(|text| self.literal(text)).collect());
+            Pattern { regex: regex.clone(), required }
+        };
+        let regex = when.regex.iter().map(pattern).collect();
+        Test {
+            any: self.terms(&when.any),
+            all: self.groups(&when.all),
+            chains: [self.chains(&when.near), self.chains(&when.sequence)],
+            regex,
+            not: self.terms(&when.not),
+            not_before: when.not_before.as_ref().map(|n| NotBefore {
+                terms: self.terms(&n.terms),
+                except: self.terms(&n.except),
+                within: n.within,
+            }),
+            context: when.context.as_ref().map(|c| [&c.heading, &c.prev, &c.title].map(|terms| self.terms(terms))),
+        }
+    }
+
+    /// Literals of which one is in every paragraph where the rule fires: the rarest set that one condition gives.
+    fn trigger(&self, test: &Test) -> Option<Vec<LiteralId>> {
+        let mut sets = Vec::new();
+        if !test.any.is_empty() {
+            sets.push(self.keys(&test.any));
+        }
+        sets.extend(test.all.iter().map(|group| self.keys(group)));
+        for alternatives in test.chains.iter().filter(|a| !a.is_empty()) {
+            let rarest = |chain: &Chain| self.rarest(chain.groups.iter().map(|group| self.keys(group)).collect());
+            sets.extend(alternatives.iter().map(rarest).collect::<Option<Vec<_>>>().map(|sets| sets.concat()));
+        }
+        if !test.regex.is_empty() {
+            let known: Option<Vec<_>> = test.regex.iter().map(|p| p.required.clone()).collect();
+            sets.extend(known.map(|sets| sets.concat()));
+        }
+        self.rarest(sets)
+    }
+
+    /// Of each term its longest literal.
+    fn keys(&self, terms: &[Term]) -> Vec<LiteralId> {
+        terms.iter().filter_map(|t| t.iter().copied().max_by_key(|&l| self.texts[l as usize].len())).collect()
+    }
+
+    fn rarest(&self, sets: Vec<Vec<LiteralId>>) -> Option<Vec<LiteralId>> {
+        // Each further character makes a literal some eight times as rare.
+        let rarity = |literal: &LiteralId| 8f64.powi(-(self.texts[*literal as usize].chars().count() as i32));
+        sets.into_iter()
+            .map(|set| (set.iter().map(rarity).sum::<f64>(), set))
+            .min_by(|(a, _), (b, _)| a.total_cmp(b))
+            .map(|(_, set)| set)
+    }
+}
