@@ -132,7 +132,7 @@ fn run(options: &Options) -> Result<bool, String> {
         for file in &options.tune {
             tune.extend(read_gold(file, &taxonomy)?);
         }
-        let calibration = calibrate(&rules, &taxonomy, &samples, &tune);
+        let calibration = calibrate(&rules, &samples, &tune);
         std::fs::write(path, calibration.to_toml()).map_err(|e| format!("{}: {e}", path.display()))?;
         rules = rules.with_calibration(&calibration);
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use lundian_plugin::{Sample, Taxonomy, Thresholds};
+use lundian_plugin::{Sample, Thresholds};
 use serde::{Deserialize, Serialize};
 
 use crate::Rules;
@@ -63,7 +63,7 @@ impl Calibration {
 /// A weight is `(right + s w) / (fired + s)` with the pack's weight `w` and `s` = [`PRIOR_STRENGTH`]. One threshold for
 /// all theses is chosen, the one with the best micro-F1; a threshold for each thesis would have too few samples to be
 /// worth its freedom.
-pub fn calibrate(rules: &Rules, taxonomy: &Taxonomy, train: &[Sample], tune: &[Sample]) -> Calibration {
+pub fn calibrate(rules: &Rules, train: &[Sample], tune: &[Sample]) -> Calibration {
     let mut weights: BTreeMap<String, BTreeMap<String, f32>> = BTreeMap::new();
     let prior = rules.with_calibration(&Calibration::default());
     let mut counts = vec![(0u32, 0u32); prior.len()];
@@ -84,12 +84,12 @@ pub fn calibrate(rules: &Rules, taxonomy: &Taxonomy, train: &[Sample], tune: &[S
     let mut calibration = Calibration { format: 1, thresholds: Thresholds::default(), weights };
     let tune = if tune.is_empty() { train } else { tune };
     let fitted = rules.with_calibration(&calibration);
-    calibration.thresholds.global = best_threshold(&fitted, taxonomy, tune);
+    calibration.thresholds.global = best_threshold(&fitted, tune);
     calibration
 }
 
 /// The threshold in steps of 0.05 with the best micro-F1.
-fn best_threshold(rules: &Rules, taxonomy: &Taxonomy, samples: &[Sample]) -> f32 {
+fn best_threshold(rules: &Rules, samples: &[Sample]) -> f32 {
     let mut scored: Vec<(f32, bool)> = Vec::new();
     let mut support = 0u32;
     for sample in samples {
@@ -100,7 +100,6 @@ fn best_threshold(rules: &Rules, taxonomy: &Taxonomy, samples: &[Sample]) -> f32
             }
         }
     }
-    debug_assert!(scored.len() <= samples.len() * taxonomy.len());
     let f1 = |threshold: f32| {
         let chosen = scored.iter().filter(|(score, _)| *score >= threshold);
         let (n, right) = chosen.fold((0u32, 0u32), |(n, r), (_, ok)| (n + 1, r + u32::from(*ok)));

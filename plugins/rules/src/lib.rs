@@ -219,6 +219,11 @@ impl Rules {
         self.rules.is_empty()
     }
 
+    /// Pack and id of each rule, in the order of the packs.
+    pub fn ids(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rules.iter().map(|rule| (&*rule.pack, &*rule.id))
+    }
+
     /// Number of different literals that the rules look for.
     pub fn literals(&self) -> usize {
         self.program.literals()
@@ -353,6 +358,9 @@ impl Classifier for Rules {
 impl Plugin for Rules {
     fn create(setup: &Setup<'_>) -> Result<Self, ClassifierError> {
         let settings: Settings = setup.config()?;
+        if let Some(threshold) = settings.threshold.filter(|t| !(0.0..=1.0).contains(t)) {
+            return Err(ClassifierError::Config(format!("threshold: {threshold} is outside [0, 1]")));
+        }
         let place = |path: &Path| setup.dir.map_or_else(|| path.to_owned(), |dir| dir.join(path));
         let (mut packs, mut diagnostics) =
             if settings.bundled { bundled(setup.taxonomy) } else { (Vec::new(), Vec::new()) };
@@ -379,11 +387,11 @@ impl Plugin for Rules {
         };
         let mut rules = Self::new(setup.taxonomy, &packs)?.with_calibration(&calibration);
         if let Some(threshold) = settings.threshold {
-            if !(0.0..=1.0).contains(&threshold) {
-                return Err(ClassifierError::Config(format!("threshold {threshold} is outside [0, 1]")));
-            }
             rules.thresholds = Thresholds::uniform(threshold);
         }
         Ok(rules)
     }
 }
+
+#[cfg(feature = "export")]
+lundian_plugin::export!(Rules);

@@ -211,7 +211,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         let mut rules = Vec::new();
         let mut ids = BTreeSet::new();
         if let Some(list) = keys.take("rule") {
-            for rule in self.array(list, "[[rule]] sections") {
+            for rule in self.array(list, "[[rule]] sections").unwrap_or_default() {
                 let before = self.diagnostics.len();
                 let rule = self.rule(rule, &mut ids);
                 if self.diagnostics.len() == before {
@@ -267,7 +267,7 @@ impl<'t, 'i> Reader<'t, 'i> {
 
     /// A non-empty array of terms, lists expanded, doubles dropped.
     fn terms(&mut self, value: &'t Value<'i>) -> Vec<Term> {
-        let items = self.array(value, "a list of terms");
+        let Some(items) = self.array(value, "a list of terms") else { return Vec::new() };
         if items.is_empty() {
             self.error(value.span(), "no terms", Some("give at least one term, or leave the key out"));
         }
@@ -303,7 +303,7 @@ impl<'t, 'i> Reader<'t, 'i> {
     /// An array of groups of terms.
     fn groups(&mut self, value: &'t Value<'i>) -> Vec<Vec<Term>> {
         let what = "a list of groups, each a list of terms: [[\"...\"], [\"...\"]]";
-        self.array(value, what).iter().map(|group| self.terms(group)).collect()
+        self.array(value, what).unwrap_or_default().iter().map(|group| self.terms(group)).collect()
     }
 
     /// One table, or an array of tables, of `near` and `sequence`.
@@ -317,10 +317,7 @@ impl<'t, 'i> Reader<'t, 'i> {
     fn chain(&mut self, value: &'t Value<'i>) -> Option<Chain> {
         let table = self.table(value, "a table such as { groups = [[\"...\"], [\"...\"]], within = 8 }")?;
         let mut keys = Keys::new(table);
-        let groups = match keys.take("groups") {
-            Some(v) => self.groups(v),
-            None => Vec::new(),
-        };
+        let groups = keys.take("groups").map_or_else(Vec::new, |v| self.groups(v));
         if !GROUPS.contains(&groups.len()) {
             let hint = format!("give {} to {} groups", GROUPS.start(), GROUPS.end());
             self.error(value.span(), &format!("{} groups", groups.len()), Some(&hint));
@@ -403,7 +400,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         }
         if let Some(v) = keys.take("regex") {
             positive = true;
-            for item in self.array(v, "a list of regular expressions") {
+            for item in self.array(v, "a list of regular expressions").unwrap_or_default() {
                 if let Some(pattern) = self.text(item, "a regular expression") {
                     when.regex.extend(self.regex(pattern, item.span()));
                 }
@@ -514,7 +511,13 @@ impl<'t, 'i> Reader<'t, 'i> {
     }
 
     fn examples(&mut self, value: Option<&'t Value<'i>>, head: &Range<usize>, key: &str, what: &str) -> Vec<Example> {
-        let items = value.map_or(&[][..], |v| self.array(v, "a list of examples"));
+        let items = match value {
+            Some(v) => match self.array(v, "a list of examples") {
+                Some(items) => items,
+                None => return Vec::new(),
+            },
+            None => &[],
+        };
         if items.is_empty() {
             let span = value.map_or(head.clone(), Spanned::span);
             self.error(span, &format!("no {key} example"), Some(&format!("add {key} = [\"...\"] with {what}")));
@@ -562,12 +565,12 @@ impl<'t, 'i> Reader<'t, 'i> {
         text
     }
 
-    fn array(&mut self, value: &'t Value<'i>, wanted: &str) -> &'t [Value<'i>] {
+    fn array(&mut self, value: &'t Value<'i>, wanted: &str) -> Option<&'t [Value<'i>]> {
         match value.get_ref() {
-            DeValue::Array(items) => items,
+            DeValue::Array(items) => Some(items),
             _ => {
                 self.wrong_type(value, wanted);
-                &[]
+                None
             }
         }
     }
