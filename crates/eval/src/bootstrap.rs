@@ -18,17 +18,17 @@ pub(crate) struct Plan {
     pub(crate) threads: usize,
 }
 
-/// Counts of each cluster, sparse: `(slot, count)` for what is not 0.
+/// Sums of each cluster, sparse: `(slot, sum)` for what is not 0. Counts in floating point are exact to 2^53.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
     slots: usize,
     starts: Vec<usize>,
-    entries: Vec<(u32, i32)>,
+    entries: Vec<(u32, f64)>,
 }
 
 impl Tally {
     /// Adds up `(slot, count)` pairs, given row by row, for each cluster.
-    pub(crate) fn new<I: IntoIterator<Item = (usize, i32)>>(
+    pub(crate) fn new<I: IntoIterator<Item = (usize, f64)>>(
         clusters: &Clusters,
         slots: usize,
         mut row: impl FnMut(usize) -> I,
@@ -37,7 +37,7 @@ impl Tally {
         for (i, cluster) in clusters.of_row.iter().enumerate() {
             rows_of[*cluster].push(i);
         }
-        let mut dense = vec![0i32; slots];
+        let mut dense = vec![0.0; slots];
         let mut touched = Vec::new();
         let (mut starts, mut entries) = (vec![0], Vec::new());
         for rows in rows_of {
@@ -49,7 +49,7 @@ impl Tally {
             touched.dedup();
             for slot in touched.drain(..) {
                 let count = std::mem::take(&mut dense[slot]);
-                if count != 0 {
+                if count != 0.0 {
                     entries.push((slot as u32, count));
                 }
             }
@@ -59,17 +59,17 @@ impl Tally {
     }
 
     /// Entries of one cluster.
-    pub(crate) fn cluster(&self, cluster: usize) -> &[(u32, i32)] {
+    pub(crate) fn cluster(&self, cluster: usize) -> &[(u32, f64)] {
         &self.entries[self.starts[cluster]..self.starts[cluster + 1]]
     }
 
     /// Totals with every cluster counted `weights[cluster]` times.
-    pub(crate) fn weighted(&self, weights: &[u32], totals: &mut Vec<i64>) {
+    pub(crate) fn weighted(&self, weights: &[u32], totals: &mut Vec<f64>) {
         totals.clear();
-        totals.resize(self.slots, 0);
+        totals.resize(self.slots, 0.0);
         for (cluster, weight) in weights.iter().enumerate().filter(|(_, w)| **w > 0) {
             for (slot, count) in self.cluster(cluster) {
-                totals[*slot as usize] += i64::from(*count) * i64::from(*weight);
+                totals[*slot as usize] += count * f64::from(*weight);
             }
         }
     }
@@ -141,14 +141,14 @@ pub(crate) fn draw(gold: &Labels, systems: &[&Labels], clusters: &Clusters, plan
 
 /// Support of each thesis, by cluster.
 fn support_tally(gold: &Labels, clusters: &Clusters) -> Tally {
-    Tally::new(clusters, gold.theses(), |row| given(gold.row(row)).map(|t| (t, 1)))
+    Tally::new(clusters, gold.theses(), |row| given(gold.row(row)).map(|t| (t, 1.0)))
 }
 
 /// True positives (slot `2 t`) and predictions (slot `2 t + 1`) of each thesis, by cluster.
 pub(crate) fn prediction_tally(gold: &Labels, predicted: &Labels, clusters: &Clusters) -> Tally {
     Tally::new(clusters, 2 * gold.theses(), |row| {
         let right = gold.row(row);
-        given(predicted.row(row)).flat_map(move |t| [(2 * t, i32::from(right[t])), (2 * t + 1, 1)])
+        given(predicted.row(row)).flat_map(move |t| [(2 * t, f64::from(u8::from(right[t]))), (2 * t + 1, 1.0)])
     })
 }
 

@@ -63,31 +63,31 @@ pub(crate) fn randomisation_p(gold: &Labels, a: &Labels, b: &Labels, clusters: &
     let differing: Vec<usize> = (0..clusters.count).filter(|c| !difference.cluster(*c).is_empty()).collect();
     let as_large = parallel(plan.draws, plan.threads, |draw| {
         let mut random = Random::of_draw(!plan.seed, draw);
-        let mut moved = vec![0i64; 2 * gold.theses()];
+        let mut moved = vec![0.0; 2 * gold.theses()];
         for chunk in differing.chunks(64) {
             let bits = random.next();
             for (i, cluster) in chunk.iter().enumerate() {
                 if bits >> i & 1 == 1 {
                     for (slot, count) in difference.cluster(*cluster) {
-                        moved[*slot as usize] += i64::from(*count);
+                        moved[*slot as usize] += count;
                     }
                 }
             }
         }
-        let swapped = |base: &[Counts], sign: i64| {
+        let swapped = |base: &[Counts], sign: f64| {
             let counts: Vec<Counts> = base
                 .iter()
                 .zip(moved.chunks_exact(2))
                 .map(|(c, m)| Counts {
-                    tp: (c.tp as i64 + sign * m[0]) as u64,
-                    predicted: (c.predicted as i64 + sign * m[1]) as u64,
+                    tp: (c.tp as f64 + sign * m[0]) as u64,
+                    predicted: (c.predicted as f64 + sign * m[1]) as u64,
                     support: c.support,
                 })
                 .collect();
             macro_average(&counts).f1
         };
         // The tolerance keeps a swap that restores the observed figure from being lost to rounding.
-        (swapped(&base_a, -1) - swapped(&base_b, 1)).abs() >= observed - 1e-12
+        (swapped(&base_a, -1.0) - swapped(&base_b, 1.0)).abs() >= observed - 1e-12
     });
     let n = as_large.iter().filter(|large| **large).count();
     (1 + n) as f64 / (1 + plan.draws) as f64
@@ -97,13 +97,13 @@ pub(crate) fn randomisation_p(gold: &Labels, a: &Labels, b: &Labels, clusters: &
 fn difference_tally(gold: &Labels, a: &Labels, b: &Labels, clusters: &Clusters) -> Tally {
     Tally::new(clusters, 2 * gold.theses(), |row| {
         let right = gold.row(row);
-        let signed = |labels: &'_ Labels, sign: i32| {
+        let signed = |labels: &'_ Labels, sign: f64| {
             given(labels.row(row))
-                .flat_map(|t| [(2 * t, sign * i32::from(right[t])), (2 * t + 1, sign)])
+                .flat_map(|t| [(2 * t, sign * f64::from(u8::from(right[t]))), (2 * t + 1, sign)])
                 .collect::<Vec<_>>()
         };
-        let mut entries = signed(a, 1);
-        entries.extend(signed(b, -1));
+        let mut entries = signed(a, 1.0);
+        entries.extend(signed(b, -1.0));
         entries
     })
 }

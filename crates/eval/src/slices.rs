@@ -217,7 +217,7 @@ fn intervals(
     // Slot 0 is the support, slots 2 s + 1 and 2 s + 2 are true positives and predictions of system s.
     let tally = Tally::new(&clusters, 1 + 2 * systems.len(), |i| {
         let row = part.rows[i];
-        let count = |cells: &mut dyn Iterator<Item = bool>| cells.filter(|c| *c).count() as i32;
+        let count = |cells: &mut dyn Iterator<Item = bool>| cells.filter(|c| *c).count() as f64;
         let there = gold.row(row);
         let mut entries = vec![(0, count(&mut there.iter().copied()))];
         for (s, (_, predicted)) in systems.iter().enumerate() {

@@ -1,0 +1,230 @@
+//! How far raters agree, people or systems, without asking who is right.
+//!
+//! Kappa sinks when a label is rare, however well raters agree (Feinstein and Cicchetti 1990), so Gwet's AC1 and the
+//! raw counts stand beside it. Raters who share no unit get no number.
+
+use lundian_core::Taxonomy;
+use serde::Serialize;
+
+use crate::alpha::{Alpha, masi, nominal};
+use crate::bootstrap::{Plan, Tally, interval, resample};
+use crate::metrics::{mean, ratio};
+use crate::ratings::Ratings;
+
+/// Agreement of all raters.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Agreement {
+    /// The raters, with what they rated.
+    pub raters: Vec<RaterSummary>,
+    /// Units that anybody rated.
+    pub units: usize,
+    /// Units that two raters or more rated.
+    pub shared_units: usize,
+    /// Krippendorff's alpha over sets of theses, with the MASI distance.
+    pub masi: Alpha,
+    /// Krippendorff's alpha on each thesis, in the taxonomy's order.
+    pub per_thesis: Vec<ThesisAgreement>,
+    /// Each pair of raters.
+    pub pairs: Vec<PairAgreement>,
+    /// What the reader should know about these figures.
+    pub notes: Vec<String>,
+}
+
+/// One rater.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RaterSummary {
+    /// Its name.
+    pub name: String,
+    /// Units on which it has an opinion.
+    pub units: usize,
+    /// Labels that it gave.
+    pub labels: usize,
+}
+
+/// All raters on one thesis.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ThesisAgreement {
+    /// Its slug.
+    pub thesis: String,
+    /// Krippendorff's alpha, nominal.
+    #[serde(flatten)]
+    pub alpha: Alpha,
+    /// Votes for it.
+    pub given: usize,
+}
+
+/// Two raters on the units that both rated. Every figure is `None` if there are none.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairAgreement {
+    /// The first rater.
+    pub a: String,
+    /// The second.
+    pub b: String,
+    /// Units on which both have an opinion.
+    pub shared_units: usize,
+    /// Share of them with the same set of theses.
+    pub identical_sets: Option<f64>,
+    /// Mean overlap (Jaccard) of the two sets; two empty ones overlap fully.
+    pub mean_jaccard: Option<f64>,
+    /// Over all unit-thesis cells.
+    pub all: TwoByTwo,
+    /// 95 % interval of kappa over all cells.
+    pub kappa_ci95: Option<[f64; 2]>,
+    /// 95 % interval of AC1 over all cells.
+    pub ac1_ci95: Option<[f64; 2]>,
+    /// Does a unit argue any thesis?
+    pub any_thesis: TwoByTwo,
+    /// On each thesis, in the taxonomy's order.
+    pub per_thesis: Vec<TwoByTwo>,
+}
+
+/// Two raters' yes and no, crossed, with the coefficients made from the four counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct TwoByTwo {
+    /// Both said yes.
+    pub both: u64,
+    /// Only the first said yes.
+    pub only_a: u64,
+    /// Only the second said yes.
+    pub only_b: u64,
+    /// Both said no.
+    pub neither: u64,
+    /// Share of equal answers; `None` without any.
+    pub observed: Option<f64>,
+    /// Cohen's kappa (Cohen 1960; scikit-learn `cohen_kappa_score`); `None` if both gave one and the same answer
+    /// throughout.
+    pub kappa: Option<f64>,
+    /// Gwet's AC1 (Gwet 2008; irrCAC).
+    pub ac1: Option<f64>,
+    /// both / (both + only_a + only_b); `None` if nobody ever said yes.
+    pub jaccard: Option<f64>,
+}
+
+impl TwoByTwo {
+    /// Coefficients from the four counts.
+    pub fn new(both: u64, only_a: u64, only_b: u64, neither: u64) -> Self {
+        let n = both + only_a + only_b + neither;
+        let observed = (n > 0).then(|| ratio(both + neither, n));
+        let (a, b) = (ratio(both + only_a, n), ratio(both + only_b, n));
+        let corrected = |chance: f64| observed.filter(|_| chance < 1.0).map(|o| (o - chance) / (1.0 - chance));
+        // Exact on the counts: rounding must not turn "one answer throughout" into a number.
+        let constant = both == n || neither == n;
+        let yes = (a + b) / 2.0;
+        Self {
+            both,
+            only_a,
+            only_b,
+            neither,
+            observed,
+            kappa: corrected(a * b + (1.0 - a) * (1.0 - b)).filter(|_| !constant),
+            ac1: corrected(2.0 * yes * (1.0 - yes)),
+            jaccard: (both + only_a + only_b > 0).then(|| ratio(both, both + only_a + only_b)),
+        }
+    }
+
+    fn count(pairs: impl IntoIterator<Item = (bool, bool)>) -> Self {
+        let mut cells = [0; 4];
+        pairs.into_iter().for_each(|(a, b)| cells[slot(a, b)] += 1);
+        Self::new(cells[0], cells[1], cells[2], cells[3])
+    }
+}
+
+fn slot(a: bool, b: bool) -> usize {
+    match (a, b) {
+        (true, true) => 0,
+        (true, false) => 1,
+        (false, true) => 2,
+        (false, false) => 3,
+    }
+}
+
+/// Agreement of raters, with intervals from `draws` cluster-bootstrap draws.
+///
+/// # Panics
+/// If the ratings are of another number of theses than the taxonomy has.
+pub fn agreement(ratings: &Ratings, taxonomy: &Taxonomy, draws: usize, seed: u64, threads: usize) -> Agreement {
+    assert_eq!(ratings.theses(), taxonomy.len(), "theses of the ratings");
+    let plan = Plan { draws, seed, threads };
+    let units = || 0..ratings.units();
+    let rater = |(r, name): (usize, &String)| RaterSummary {
+        name: name.clone(),
+        units: units().filter(|u| ratings.rated(r, *u)).count(),
+        labels: units().map(|u| ratings.votes(r, u).iter().filter(|v| **v == Some(true)).count()).sum(),
+    };
+    let thesis = |(t, thesis): (usize, &lundian_core::Thesis)| ThesisAgreement {
+        thesis: thesis.slug.clone(),
+        alpha: nominal(ratings, t, plan),
+        given: (0..ratings.raters()).map(|r| units().filter(|u| ratings.votes(r, *u)[t] == Some(true)).count()).sum(),
+    };
+    let mut pairs = Vec::new();
+    let mut notes = Vec::new();
+    for a in 0..ratings.raters() {
+        for b in a + 1..ratings.raters() {
+            let pair = pair(ratings, a, b, plan);
+            if pair.shared_units == 0 {
+                notes.push(format!("{} and {} share no units: no agreement can be given", pair.a, pair.b));
+            }
+            pairs.push(pair);
+        }
+    }
+    if ratings.raters() < 2 {
+        notes.push("there is only one rater: agreement needs two".to_owned());
+    }
+    Agreement {
+        raters: ratings.names().iter().enumerate().map(rater).collect(),
+        units: units().filter(|u| (0..ratings.raters()).any(|r| ratings.rated(r, *u))).count(),
+        shared_units: ratings.shared_units(),
+        masi: masi(ratings, plan),
+        per_thesis: taxonomy.theses().iter().enumerate().map(thesis).collect(),
+        pairs,
+        notes,
+    }
+}
+
+fn pair(ratings: &Ratings, a: usize, b: usize, plan: Plan) -> PairAgreement {
+    let both_say = |unit: usize| {
+        let cells = ratings.votes(a, unit).iter().zip(ratings.votes(b, unit)).enumerate();
+        cells.filter_map(|(t, votes)| match votes {
+            (Some(a), Some(b)) => Some((t, *a, *b)),
+            _ => None,
+        })
+    };
+    let units = 0..ratings.units();
+    let mut per_thesis = vec![[0u64; 4]; ratings.theses()];
+    units.clone().flat_map(both_say).for_each(|(t, a, b)| per_thesis[t][slot(a, b)] += 1);
+    let sets: Vec<_> = units.filter_map(|u| Some((ratings.set_of(a, u)?, ratings.set_of(b, u)?))).collect();
+    let tally = Tally::new(&ratings.clusters, 4, |u| both_say(u).map(|(_, a, b)| (slot(a, b), 1.0)));
+    let drawn = draws_of_all(&tally, ratings.clusters.count, plan);
+    let all: Vec<u64> = (0..4).map(|i| per_thesis.iter().map(|cells| cells[i]).sum()).collect();
+    let figures = |of: fn(&TwoByTwo) -> Option<f64>| interval(&drawn.iter().filter_map(of).collect::<Vec<_>>());
+    PairAgreement {
+        a: ratings.names()[a].clone(),
+        b: ratings.names()[b].clone(),
+        shared_units: sets.len(),
+        identical_sets: mean(sets.iter().map(|(a, b)| f64::from(u8::from(a == b)))),
+        mean_jaccard: mean(sets.iter().map(|(a, b)| jaccard(a, b))),
+        all: TwoByTwo::new(all[0], all[1], all[2], all[3]),
+        kappa_ci95: figures(|t| t.kappa),
+        ac1_ci95: figures(|t| t.ac1),
+        any_thesis: TwoByTwo::count(sets.iter().map(|(a, b)| (!a.is_empty(), !b.is_empty()))),
+        per_thesis: per_thesis.iter().map(|c| TwoByTwo::new(c[0], c[1], c[2], c[3])).collect(),
+    }
+}
+
+fn draws_of_all(tally: &Tally, clusters: usize, plan: Plan) -> Vec<TwoByTwo> {
+    let draws = if clusters < 2 { 0 } else { plan.draws };
+    let one = |draw| {
+        let (mut weights, mut totals) = (Vec::new(), Vec::new());
+        resample(clusters, plan.seed, draw, &mut weights);
+        tally.weighted(&weights, &mut totals);
+        TwoByTwo::new(totals[0] as u64, totals[1] as u64, totals[2] as u64, totals[3] as u64)
+    };
+    crate::random::parallel(draws, plan.threads, one)
+}
+
+/// Overlap of two sets, given in order.
+fn jaccard(a: &[usize], b: &[usize]) -> f64 {
+    let both = a.iter().filter(|x| b.binary_search(x).is_ok()).count();
+    let either = a.len() + b.len() - both;
+    if either == 0 { 1.0 } else { ratio(both as u64, either as u64) }
+}
