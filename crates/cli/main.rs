@@ -1,3 +1,41 @@
-//! The program.
+//! The program: reads arguments, prints, exits. Everything else is in the library crates.
 
-fn main() {}
+mod cli;
+mod commands;
+mod config;
+mod input;
+mod output;
+mod systems;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// How a command ended, if it did not fail outright.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All done.
+    Done,
+    /// A check or a gate did not pass.
+    CheckFailed,
+    /// Finished, but some plugins or inputs failed.
+    Partly,
+}
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::run(cli) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::CheckFailed) => ExitCode::from(1),
+        Ok(Outcome::Partly) => ExitCode::from(3),
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<output::Interrupted>() => {
+            output::say(format_args!("{error}"));
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            output::say_error(format_args!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}

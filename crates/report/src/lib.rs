@@ -3,10 +3,14 @@
 //! The decision that matters: a format is a stream. Each writer gets one paragraph after another and keeps at most what
 //! its summary needs, so that the formats for programs run in constant memory.
 
+mod html;
 mod labels;
 mod offsets;
+mod segments;
 mod table;
 
-pub use labels::{Context, FORMATS, FormatEntry, LabelWriter, SystemInfo, find_format, format_of_path};
+pub use html::Lang;
+pub use labels::{Context, FORMATS, FormatEntry, LabelWriter, Open, SystemInfo, find_format, format_of_path};
 pub use offsets::CodePoints;
+pub use segments::{SEGMENT_FORMATS, SegmentFormat, SegmentWriter};
 pub use table::{Align, Column, Table};

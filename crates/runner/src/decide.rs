@@ -112,10 +112,10 @@ impl Judge {
         }
     }
 
-    /// The labels of a paragraph: the theses at or above their threshold, highest score first.
-    pub fn decide(&self, row: &Labelled) -> Vec<Decision> {
-        let mut decisions: Vec<Decision> = self
-            .scores(row)
+    /// The labels of a paragraph with these [`scores`](Self::scores): the theses at or above their threshold, highest
+    /// score first.
+    pub fn decide(&self, row: &Labelled, scores: &[f32]) -> Vec<Decision> {
+        let mut decisions: Vec<Decision> = scores
             .iter()
             .zip(&self.thresholds)
             .enumerate()
@@ -186,7 +186,7 @@ mod tests {
             paragraph: Paragraph::default(),
             verdicts: vec![verdict(0.4, 0.9, 0.2), verdict(0.6, 0.7, 0.8)],
         };
-        let labels = judge.decide(&row);
+        let labels = judge.decide(&row, &judge.scores(&row));
         assert_eq!(labels.iter().map(|l| l.thesis).collect::<Vec<_>>(), [1, 0]);
         assert_eq!(labels[0].evidence.iter().map(|e| e.system).collect::<Vec<_>>(), [1, 0]);
         assert!(labels[1].evidence.is_empty());
@@ -199,6 +199,6 @@ mod tests {
         let judge = Judge::new(&systems(1), find("vote").unwrap(), &taxonomy, None);
         let row = Labelled { paragraph: Paragraph::default(), verdicts: vec![verdict(0.4, 0.5, 1.0)] };
         assert_eq!(judge.name(), "s0");
-        assert_eq!(judge.decide(&row).iter().map(|l| l.thesis).collect::<Vec<_>>(), [1]);
+        assert_eq!(judge.decide(&row, &judge.scores(&row)).iter().map(|l| l.thesis).collect::<Vec<_>>(), [1]);
     }
 }

@@ -3,7 +3,7 @@
 mod csv;
 mod json;
 mod jsonl;
-mod record;
+pub(crate) mod record;
 mod table;
 
 use std::io::{self, Write};
@@ -11,6 +11,8 @@ use std::path::Path;
 
 use lundian_core::{Kind, Taxonomy};
 use lundian_runner::{Decision, Labelled, Summary};
+
+use crate::html::Lang;
 
 /// A system as reports name it.
 #[derive(Clone, Debug)]
@@ -37,12 +39,14 @@ pub struct Context<'a> {
     pub color: bool,
     /// Columns of the terminal (terminal formats only).
     pub width: usize,
+    /// Language of the words around the data (pages only).
+    pub lang: Lang,
 }
 
 impl<'a> Context<'a> {
     /// A context without colour, 100 columns wide.
     pub fn new(taxonomy: &'a Taxonomy, systems: Vec<SystemInfo>, judge: &'a str, thresholds: &'a [f32]) -> Self {
-        Self { taxonomy, systems, judge, thresholds, color: false, width: 100 }
+        Self { taxonomy, systems, judge, thresholds, color: false, width: 100, lang: Lang::En }
     }
 }
 
@@ -78,7 +82,7 @@ pub struct FormatEntry {
 pub type Open = for<'a> fn(Box<dyn Write + 'a>, Context<'a>) -> io::Result<Box<dyn LabelWriter + 'a>>;
 
 /// Every output format of `classify`.
-pub const FORMATS: &[FormatEntry] = &[table::ENTRY, jsonl::ENTRY, json::ENTRY, csv::ENTRY];
+pub const FORMATS: &[FormatEntry] = &[table::ENTRY, jsonl::ENTRY, json::ENTRY, csv::ENTRY, crate::html::labels::ENTRY];
 
 /// The format called `name`.
 pub fn find_format(name: &str) -> Option<&'static FormatEntry> {

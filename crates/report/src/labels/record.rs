@@ -78,7 +78,7 @@ pub(super) fn label_records<'a>(
 }
 
 /// The paragraph's own keys; empty ones are left out, the keys of its input that mean nothing to us are kept.
-pub(super) fn paragraph_record(p: &Paragraph) -> Map<String, Value> {
+pub(crate) fn paragraph_record(p: &Paragraph) -> Map<String, Value> {
     let mut map = Map::new();
     map.insert("id".into(), json!(p.id));
     map.insert("doc".into(), json!(p.doc));

@@ -1,0 +1,96 @@
+//! What a user may type. Help, man page and completions come from here alone.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, ValueEnum};
+
+use crate::commands::Command;
+
+/// Label the paragraphs of Chinese-language economic debate with the theses that they argue.
+///
+/// Documents are cut into paragraphs; several independent methods (plugins) score each paragraph against the theses of a
+/// taxonomy, with the words that show it; an aggregate decides. Input may be Markdown, HTML, plain text, JSONL or CSV, a
+/// folder of such files, or `-` for standard input.
+///
+/// Exit codes: 0 done; 1 a check or gate failed; 2 wrong usage, configuration or input; 3 finished, but some plugins or
+/// inputs failed; 101 a bug.
+#[derive(Debug, Parser)]
+#[command(name = "lundian", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Taxonomy file (TOML) to use in place of the embedded `china-economy`
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Common options")]
+    pub(crate) taxonomy: Option<PathBuf>,
+    /// Settings file [default: lundian.toml of the working directory, if there is one]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Common options")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder to look for plugins in, before LUNDIAN_PLUGIN_PATH and your data directory (repeatable)
+    #[arg(long, value_name = "DIR", global = true, help_heading = "Common options")]
+    pub(crate) plugin_dir: Vec<PathBuf>,
+    /// Say nothing but errors on standard error
+    #[arg(long, short, global = true, help_heading = "Common options")]
+    pub(crate) quiet: bool,
+}
+
+/// Which systems to run, and how.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Systems {
+    /// Plugin to use (repeatable) [default: all usable plugins]
+    #[arg(long = "plugin", short = 'p', value_name = "NAME", help_heading = "Systems")]
+    pub(crate) plugins: Vec<String>,
+    /// Threads that run classifiers [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "Systems")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// How to read the input.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Input {
+    /// Files, folders (recursed) or `-`
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<String>,
+    /// Column or key that holds the text of JSONL and CSV rows [default: text]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub(crate) text_column: Option<String>,
+    /// Read every input as this format, whatever its name
+    #[arg(long, value_name = "FORMAT", help_heading = "Input")]
+    pub(crate) input_format: Option<InputFormat>,
+}
+
+/// The formats of documents.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum InputFormat {
+    Markdown,
+    Html,
+    Plain,
+    Jsonl,
+    Csv,
+}
+
+impl From<InputFormat> for lundian_text::Format {
+    fn from(format: InputFormat) -> Self {
+        match format {
+            InputFormat::Markdown => Self::Markdown,
+            InputFormat::Html => Self::Html,
+            InputFormat::Plain => Self::Plain,
+            InputFormat::Jsonl => Self::Jsonl,
+            InputFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+/// Where the result goes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Destination {
+    /// Write to this file, whole or not at all, instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+}

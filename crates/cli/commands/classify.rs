@@ -1,0 +1,117 @@
+//! `lundian classify`: the main job.
+
+use anyhow::{anyhow, bail};
+use lundian_report::{Context, FORMATS, FormatEntry, SystemInfo, find_format, format_of_path};
+use lundian_runner::aggregate::{self, AGGREGATES};
+use lundian_runner::{Judge, Options, RunError, Summary, System};
+
+use crate::Outcome;
+use crate::cli::{Destination, Global, Input, Systems};
+use crate::config::{self, Config};
+use crate::input::Paragraphs;
+use crate::output::{self, Interrupted, Sink};
+use crate::systems;
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    systems: Systems,
+    /// How the systems' scores become one [default: mean; one plugin alone speaks for itself]
+    #[arg(long, value_name = "METHOD", help_heading = "Systems", value_parser = aggregate_names())]
+    aggregate: Option<String>,
+    /// Score from which on a thesis is a label, in place of the thresholds stored with the models
+    #[arg(long, value_name = "0..1", help_heading = "Systems", value_parser = config::parse_threshold)]
+    threshold: Option<f32>,
+    /// Output format [default: by the ending of the output file, else table]
+    #[arg(long, short, value_name = "FORMAT", help_heading = "Output", value_parser = format_names())]
+    format: Option<String>,
+    /// Say for each label how every system came to it
+    #[arg(long, help_heading = "Output")]
+    why: bool,
+    #[command(flatten)]
+    destination: Destination,
+}
+
+fn aggregate_names() -> clap::builder::PossibleValuesParser {
+    AGGREGATES.iter().map(|a| clap::builder::PossibleValue::new(a.name).help(a.doc)).collect::<Vec<_>>().into()
+}
+
+fn format_names() -> clap::builder::PossibleValuesParser {
+    FORMATS.iter().map(|f| clap::builder::PossibleValue::new(f.name).help(f.doc)).collect::<Vec<_>>().into()
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let config = Config::load(global)?;
+    let taxonomy = config.taxonomy(global)?;
+    let format = choose_format(args, &config)?;
+    let method = args.aggregate.as_deref().or(config.aggregate.as_deref()).unwrap_or("mean");
+    let Some(aggregate) = aggregate::find(method) else {
+        let known: Vec<&str> = AGGREGATES.iter().map(|a| a.name).collect();
+        bail!("there is no aggregate {method:?}; there are {}", known.join(", "));
+    };
+    let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    let judge = Judge::new(&systems, aggregate, &taxonomy, args.threshold.or(config.threshold));
+    let paragraphs = Paragraphs::open(&args.input, &config)?;
+    let lost = paragraphs.errors();
+
+    let mut options = Options::default();
+    if let Some(threads) = args.systems.threads.or(config.threads) {
+        options.threads = threads;
+    }
+    let mut sink = Sink::open(args.destination.output.as_deref())?;
+    output::stop_on_interrupt(options.cancel.clone())?;
+    let progress = output::progress(global.quiet);
+    let summary = {
+        let infos = systems.iter().map(|s| SystemInfo { name: s.name.clone(), kind: s.kind }).collect();
+        let mut context = Context::new(&taxonomy, infos, judge.name(), judge.thresholds());
+        context.color = args.destination.output.is_none() && output::color();
+        context.width = output::width();
+        let mut writer = (format.open)(Box::new(&mut sink), context)?;
+        let summary = lundian_runner::run(paragraphs, &systems, &taxonomy, &options, |row| {
+            progress.inc(1);
+            let scores = judge.scores(&row);
+            let mut labels = judge.decide(&row, &scores);
+            if args.why {
+                lundian_runner::explain(&row, &mut labels, &systems);
+            }
+            writer.row(&row, &scores, &labels)
+        })
+        .map_err(|e| match e {
+            RunError::Interrupted => anyhow::Error::new(Interrupted),
+            RunError::Sink(e) => e.into(),
+        })?;
+        writer.finish(&summary)?;
+        summary
+    };
+    progress.finish_and_clear();
+    sink.commit()?;
+    let failed = say_failures(&systems, &summary);
+    Ok(if failed || lost.get() > 0 { Outcome::Partly } else { Outcome::Done })
+}
+
+/// The format: the flag's, else that of the output file's ending, else the settings', else the table.
+fn choose_format(args: &Args, config: &Config) -> anyhow::Result<&'static FormatEntry> {
+    let by_ending = args.destination.output.as_deref().and_then(format_of_path);
+    let name = match (&args.format, by_ending) {
+        (Some(name), _) => name,
+        (None, Some(format)) => return Ok(format),
+        (None, None) => config.format.as_deref().unwrap_or("table"),
+    };
+    let known = || FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
+    find_format(name).ok_or_else(|| anyhow!("there is no format {name:?}; there are {}", known()))
+}
+
+/// Says which systems failed, and true if any did.
+fn say_failures(systems: &[System], summary: &Summary) -> bool {
+    let mut any = false;
+    for (system, s) in systems.iter().zip(&summary.systems).filter(|(_, s)| s.failed > 0) {
+        any = true;
+        let reason = s.first_failure.as_deref().unwrap_or("no reason given");
+        let off = if s.switched_off { "; it was switched off" } else { "" };
+        let total = s.failed + s.judged;
+        output::say_error(format_args!("{} failed on {} of {total} paragraphs{off}: {reason}", system.name, s.failed));
+    }
+    any
+}

@@ -1,0 +1,44 @@
+//! The commands: one file each, one row each here.
+
+mod classify;
+mod completions;
+mod man;
+mod plugin;
+mod segment;
+mod thesis;
+
+use clap::Subcommand;
+
+use crate::Outcome;
+use crate::cli::Cli;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Label paragraphs with the theses that they argue
+    Classify(classify::Args),
+    /// Cut documents into paragraphs, with their place in the source
+    Segment(segment::Args),
+    /// List, show, add, remove and check plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// List and show the theses of the taxonomy
+    #[command(subcommand)]
+    Thesis(thesis::Command),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the man page
+    Man,
+}
+
+/// Runs the command that the user typed.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Classify(args) => classify::run(&args, global),
+        Command::Segment(args) => segment::run(&args, global),
+        Command::Plugin(command) => plugin::run(&command, global),
+        Command::Thesis(command) => thesis::run(&command, global),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => man::run(),
+    }
+}

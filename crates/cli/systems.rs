@@ -1,0 +1,103 @@
+//! The plugins of this program: those linked in, and those found in plugin folders.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use lundian_core::{Classifier, ClassifierError, Kind, Setup, Taxonomy};
+use lundian_host::{Found, Home, Isolation, Loader, State, Trust, discover, search_dirs};
+use lundian_plugin::Plugin;
+use lundian_rules::Rules;
+use lundian_runner::System;
+
+use crate::cli::{Global, Systems};
+use crate::config::Config;
+use crate::output;
+
+/// A plugin that is part of the program.
+pub(crate) struct Bundled {
+    /// The word that `--plugin` takes.
+    pub(crate) name: &'static str,
+    /// What sort of method it is.
+    pub(crate) kind: Kind,
+    /// What it is, in a line.
+    pub(crate) doc: &'static str,
+    /// Makes it.
+    pub(crate) create: fn(&Setup<'_>) -> Result<Arc<dyn Classifier>, ClassifierError>,
+}
+
+fn create<P: Plugin>(setup: &Setup<'_>) -> Result<Arc<dyn Classifier>, ClassifierError> {
+    Ok(Arc::new(P::create(setup)?))
+}
+
+/// The plugins that are part of the program.
+pub(crate) const BUNDLED: &[Bundled] = &[Bundled {
+    name: "rules",
+    kind: Kind::Rules,
+    doc: "hand-written rules; every label shows the words that gave it",
+    create: create::<Rules>,
+}];
+
+/// The plugins that are not part of the program, and what may run of them.
+pub(crate) struct Installed {
+    /// Where the user's own files are.
+    pub(crate) home: Home,
+    /// The list of what may run.
+    pub(crate) trust: Trust,
+    /// The folders that were searched.
+    pub(crate) dirs: Vec<std::path::PathBuf>,
+    /// What was found, by id.
+    pub(crate) found: Vec<Found>,
+}
+
+impl Installed {
+    /// Looks for plugins; runs none.
+    pub(crate) fn find(global: &Global) -> anyhow::Result<Self> {
+        let home = Home::from_env()?;
+        let trust = Trust::read(&home)?;
+        let dirs = search_dirs(&global.plugin_dir, &home);
+        let (found, messages) = discover(&dirs, &trust);
+        for message in messages {
+            output::say_diagnostic(&message);
+        }
+        Ok(Self { home, trust, dirs, found })
+    }
+
+    fn get(&self, id: &str) -> Option<&Found> {
+        self.found.iter().find(|f| f.manifest.id == id)
+    }
+}
+
+/// Makes the systems of a run: those that the flags name, else those that the settings name, else all that can be used.
+pub(crate) fn build(
+    systems: &Systems,
+    global: &Global,
+    config: &Config,
+    taxonomy: &Taxonomy,
+) -> anyhow::Result<Vec<System>> {
+    let installed = Installed::find(global)?;
+    let named = if systems.plugins.is_empty() { &config.plugins } else { &systems.plugins };
+    let mut names: Vec<&str> = named.iter().map(String::as_str).collect();
+    if names.is_empty() {
+        let usable = installed.found.iter().filter(|f| f.state == State::Usable).map(|f| f.manifest.id.as_str());
+        names = BUNDLED.iter().map(|b| b.name).chain(usable).collect();
+    }
+    let loader = Loader::new(installed.trust.clone(), Isolation::InProcess)
+        .with_log(Arc::new(|id, _, line| output::say(format_args!("{id}: {line}"))));
+    let mut made: Vec<System> = Vec::new();
+    for name in names {
+        if made.iter().any(|s| s.name == name) {
+            bail!("plugin {name:?} is named twice");
+        }
+        let settings = config.plugin_settings(name)?;
+        let setup = Setup::new(taxonomy, &settings);
+        let (kind, classifier) = if let Some(bundled) = BUNDLED.iter().find(|b| b.name == name) {
+            (bundled.kind, (bundled.create)(&setup).with_context(|| format!("plugin {name}"))?)
+        } else if let Some(found) = installed.get(name) {
+            (found.manifest.kind, loader.load(found, &setup)?)
+        } else {
+            bail!("there is no plugin {name:?}; `lundian plugin list` names them");
+        };
+        made.push(System::new(name, kind, classifier));
+    }
+    Ok(made)
+}
