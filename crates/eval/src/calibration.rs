@@ -10,9 +10,9 @@ const BINS: usize = 10;
 /// One bin of a reliability curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bin {
-    /// Lowest score.
+    /// Scores in the bin are above this, in the first bin also equal to it.
     pub from: f64,
-    /// Highest score; belongs to the next bin, except in the last.
+    /// Highest score in the bin.
     pub to: f64,
     /// Cells with a score in the bin.
     pub count: u64,
@@ -28,7 +28,7 @@ pub fn reliability(scored: impl IntoIterator<Item = (f32, bool)>) -> Vec<Bin> {
     let mut sums = [(0u64, 0.0f64, 0u64); BINS];
     for (score, argued) in scored.into_iter().filter(|(s, _)| !s.is_nan()) {
         let score = f64::from(score).clamp(0.0, 1.0);
-        let bin = ((score * BINS as f64) as usize).min(BINS - 1);
+        let bin = ((score * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
         sums[bin].0 += 1;
         sums[bin].1 += score;
         sums[bin].2 += u64::from(argued);
