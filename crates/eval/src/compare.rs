@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::agreement::{Agreement, agreement};
 use crate::evaluate::SystemOutput;
+use crate::evidence::{Spans, by_cell};
 use crate::gold::{Proposal, ToLabel};
 use crate::labels::Labels;
 use crate::ratings::Ratings;
@@ -237,20 +238,20 @@ pub fn to_label<'a>(
     taxonomy: &Taxonomy,
 ) -> Vec<ToLabel<'a>> {
     let thresholds: Vec<Vec<f32>> = systems.iter().map(|s| s.thresholds.resolve(taxonomy)).collect();
+    let spans: Vec<Spans> = systems.iter().map(|s| by_cell(&s.output.evidence)).collect();
     let labelled = |system: usize, row: usize, t: usize| systems[system].output.row(row)[t] >= thresholds[system][t];
     let item = |d: &Disagreement| {
-        let mut proposals = Vec::new();
-        for (i, system) in systems.iter().enumerate() {
-            for thesis in (0..taxonomy.len()).filter(|t| (0..systems.len()).any(|s| labelled(s, d.row, *t))) {
-                let score = system.output.row(d.row)[thesis];
-                if !score.is_nan() {
-                    let own = system.output.evidence.iter().filter(|e| e.row == d.row && e.thesis == thesis);
-                    let evidence = own.map(|e| e.range.clone()).collect();
-                    let labelled = labelled(i, d.row, thesis);
-                    proposals.push(Proposal { system: system.name, thesis, score, labelled, evidence });
-                }
-            }
-        }
+        let given = |t: &usize| (0..systems.len()).any(|s| labelled(s, d.row, *t));
+        let theses: Vec<usize> = (0..taxonomy.len()).filter(given).collect();
+        let proposal = |i: usize, thesis: usize| Proposal {
+            system: systems[i].name,
+            thesis,
+            score: systems[i].output.row(d.row)[thesis],
+            labelled: labelled(i, d.row, thesis),
+            evidence: spans[i].get(&(d.row, thesis)).cloned().unwrap_or_default(),
+        };
+        let proposals = (0..systems.len()).flat_map(|i| theses.iter().map(move |t| (i, *t)));
+        let proposals = proposals.map(|(i, t)| proposal(i, t)).filter(|p| !p.score.is_nan()).collect();
         ToLabel { paragraph: &paragraphs[d.row], entropy: d.entropy, proposals }
     };
     disagreements.iter().map(item).collect()

@@ -5,7 +5,7 @@
 //! are paragraph and thesis with a quote in the gold file. Where the system does not give the thesis its evidence
 //! does not count, which costs recall; false alarms are charged in the labels' precision and not here again.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use lundian_core::{Evidence, Sample};
@@ -33,12 +33,21 @@ pub struct EvidenceReport {
     pub found: u64,
 }
 
-/// Compares a system's evidence with the gold quotes. Spans that are not on character boundaries are ignored.
-pub fn evidence(samples: &[Sample], predicted: &Labels, evidence: &[Evidence]) -> EvidenceReport {
-    let mut spans: BTreeMap<(usize, usize), Vec<Range<usize>>> = BTreeMap::new();
+/// Spans of each paragraph and thesis.
+pub(crate) type Spans = HashMap<(usize, usize), Vec<Range<usize>>>;
+
+/// Evidence by paragraph and thesis, in the order given.
+pub(crate) fn by_cell(evidence: &[Evidence]) -> Spans {
+    let mut spans = Spans::new();
     for e in evidence {
         spans.entry((e.row, e.thesis)).or_default().push(e.range.clone());
     }
+    spans
+}
+
+/// Compares a system's evidence with the gold quotes. Spans that are not on character boundaries are ignored.
+pub fn evidence(samples: &[Sample], predicted: &Labels, evidence: &[Evidence]) -> EvidenceReport {
+    let spans = by_cell(evidence);
     let mut report = EvidenceReport::default();
     let (mut tokens, mut tokens_found, mut whole) = (Counts::default(), Counts::default(), Counts::default());
     for (row, sample) in samples.iter().enumerate() {
