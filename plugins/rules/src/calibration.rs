@@ -72,14 +72,14 @@ pub fn calibrate(rules: &Rules, train: &[Sample], tune: &[Sample]) -> Calibratio
         for firing in prior.program.run(&(&sample.paragraph).into(), &mut scratch) {
             let (fired, right) = &mut counts[firing.rule];
             *fired += 1;
-            *right += u32::from(sample.argues(prior.rules[firing.rule].thesis));
+            *right += u32::from(sample.argues(prior.rules[firing.rule].rule.thesis));
         }
     }
     for (rule, (fired, right)) in prior.rules.iter().zip(counts).filter(|(_, (fired, _))| *fired > 0) {
-        let weight = (right as f32 + PRIOR_STRENGTH * rule.weight) / (fired as f32 + PRIOR_STRENGTH);
+        let weight = (right as f32 + PRIOR_STRENGTH * rule.rule.weight) / (fired as f32 + PRIOR_STRENGTH);
         // Two digits are more than the counts can bear, and keep the file readable.
         let weight = (weight.clamp(0.01, 0.99) * 100.0).round() / 100.0;
-        weights.entry(rule.pack.clone()).or_default().insert(rule.id.clone(), weight);
+        weights.entry(rule.pack.to_string()).or_default().insert(rule.rule.id.clone(), weight);
     }
     let mut calibration = Calibration { format: 1, thresholds: Thresholds::default(), weights };
     let tune = if tune.is_empty() { train } else { tune };

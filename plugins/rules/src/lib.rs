@@ -15,6 +15,7 @@ mod scan;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lundian_plugin::{
     Batch, Classifier, ClassifierError, Diagnostic, Output, Plugin, Setup, Stance, Taxonomy, Thresholds, Unit,
@@ -63,26 +64,20 @@ impl Default for Settings {
 #[derive(Clone, Debug)]
 pub struct Rules {
     rules: Vec<Rule>,
-    program: std::sync::Arc<Program>,
+    program: Arc<Program>,
     thresholds: Thresholds,
     /// By thesis: whether any rule is about it; the others are abstained from.
     covered: Vec<bool>,
 }
 
-/// What is kept of a rule beside its conditions.
+/// A rule of some pack.
 #[derive(Clone, Debug)]
 struct Rule {
-    pack: String,
-    path: String,
-    id: String,
-    thesis: usize,
-    doc: String,
-    stance: Stance,
-    /// As the pack gives it.
-    prior: f32,
-    /// As the calibration has it.
+    pack: Arc<str>,
+    path: Arc<str>,
+    rule: Arc<pack::Rule>,
+    /// As the calibration has it; where it has none, as the pack gives it.
     weight: f32,
-    examples: Vec<(pack::Example, bool)>,
 }
 
 /// A rule that fired in a paragraph.
@@ -174,26 +169,20 @@ impl Rules {
                 return Err(ClassifierError::Model(message));
             }
         }
-        let all = || packs.iter().flat_map(|pack| pack.rules.iter().map(move |rule| (pack, rule)));
-        let program = Program::new(all().map(|(_, rule)| rule)).map_err(ClassifierError::Model)?;
-        let rules: Vec<Rule> = all()
-            .map(|(pack, rule)| Rule {
-                pack: pack.name.clone(),
-                path: pack.path.clone(),
-                id: rule.id.clone(),
-                thesis: rule.thesis,
-                doc: rule.doc.clone(),
-                stance: rule.stance,
-                prior: rule.weight,
+        let program = Program::new(packs).map_err(ClassifierError::Model)?;
+        let of_pack = |pack: &Pack| {
+            let (name, path) = (pack.name.clone(), pack.path.clone());
+            let rule = move |rule: &Arc<pack::Rule>| Rule {
+                pack: name.clone(),
+                path: path.clone(),
+                rule: rule.clone(),
                 weight: rule.weight,
-                examples: [(&rule.positive, true), (&rule.negative, false)]
-                    .into_iter()
-                    .flat_map(|(examples, fires)| examples.iter().map(move |e| (e.clone(), fires)))
-                    .collect(),
-            })
-            .collect();
+            };
+            pack.rules.iter().map(rule).collect::<Vec<_>>()
+        };
+        let rules: Vec<Rule> = packs.iter().flat_map(of_pack).collect();
         let mut covered = vec![false; taxonomy.len()];
-        rules.iter().for_each(|rule| covered[rule.thesis] = true);
+        rules.iter().for_each(|rule| covered[rule.rule.thesis] = true);
         Ok(Self { rules, program: program.into(), thresholds: Thresholds::default(), covered })
     }
 
@@ -202,8 +191,8 @@ impl Rules {
     pub fn with_calibration(&self, calibration: &Calibration) -> Self {
         let mut rules = self.clone();
         for rule in &mut rules.rules {
-            let weight = calibration.weights.get(&rule.pack).and_then(|rules| rules.get(&rule.id));
-            rule.weight = weight.copied().unwrap_or(rule.prior);
+            let weight = calibration.weights.get(&*rule.pack).and_then(|rules| rules.get(&rule.rule.id));
+            rule.weight = weight.copied().unwrap_or(rule.rule.weight);
         }
         rules.thresholds = calibration.thresholds.clone();
         rules
@@ -221,7 +210,7 @@ impl Rules {
 
     /// Pack and id of each rule, in the order of the packs.
     pub fn ids(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.rules.iter().map(|rule| (&*rule.pack, &*rule.id))
+        self.rules.iter().map(|rule| (&*rule.pack, &*rule.rule.id))
     }
 
     /// Number of different literals that the rules look for.
@@ -233,20 +222,21 @@ impl Rules {
     pub fn check(&self) -> Vec<ExampleFailure> {
         let mut scratch = self.program.scratch();
         let mut failures = Vec::new();
-        for (index, rule) in self.rules.iter().enumerate() {
-            for (example, positive) in &rule.examples {
+        for (index, Rule { path, rule, .. }) in self.rules.iter().enumerate() {
+            let positive = rule.positive.iter().map(|example| (example, true));
+            for (example, positive) in positive.chain(rule.negative.iter().map(|example| (example, false))) {
                 let fired = self.program.run(&example.unit(), &mut scratch).into_iter().find(|f| f.rule == index);
-                if fired.is_some() == *positive {
+                if fired.is_some() == positive {
                     continue;
                 }
                 let spans = fired.map(|f| f.spans).unwrap_or_default();
                 failures.push(ExampleFailure {
-                    path: rule.path.clone(),
+                    path: path.to_string(),
                     line: example.line,
                     column: example.column,
                     rule: rule.id.clone(),
                     text: example.text.clone(),
-                    positive: *positive,
+                    positive,
                     matched: spans.into_iter().map(|s| example.text[scratch.original(s)].to_owned()).collect(),
                 });
             }
@@ -274,14 +264,14 @@ impl Rules {
         firings
             .into_iter()
             .map(|firing| {
-                let rule = &self.rules[firing.rule];
+                let Rule { pack, rule, weight, .. } = &self.rules[firing.rule];
                 Fired {
-                    pack: &rule.pack,
+                    pack,
                     id: &rule.id,
                     thesis: rule.thesis,
                     doc: &rule.doc,
                     stance: rule.stance,
-                    weight: rule.weight,
+                    weight: *weight,
                     spans: firing.spans.into_iter().map(|s| scratch.original(s)).collect(),
                 }
             })
@@ -295,7 +285,7 @@ impl Rules {
         }
         for f in fired {
             let score = &mut row[f.thesis];
-            *score = 1.0 - (1.0 - *score) * (1.0 - f.weight);
+            *score = (*score + f.weight * (1.0 - *score)).min(1.0);
         }
     }
 }

@@ -3,9 +3,10 @@
 //! A pack is read by hand from the spanned TOML tree, not by serde's derive: so every mistake of a file is found in one
 //! pass, and each has a line, a column and a mend.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use lundian_plugin::{Diagnostic, Stance, Taxonomy, Unit};
 use regex::{Regex, RegexBuilder};
@@ -22,6 +23,8 @@ const WITHIN: usize = 8;
 const NOT_BEFORE_WITHIN: usize = 4;
 /// Characters that `…` in a term stands for, at most.
 pub(crate) const ELLIPSIS: usize = 6;
+/// Parts of a term, with `…` between them.
+const PARTS: std::ops::RangeInclusive<usize> = 1..=4;
 /// More characters than any sentence needs; keeps matching linear.
 const MAX_WITHIN: i64 = 200;
 /// Groups of a `near` or `sequence`; the sets of groups met so far are kept in a byte.
@@ -30,9 +33,11 @@ const GROUPS: std::ops::RangeInclusive<usize> = 2..=6;
 /// A pack of rules, checked against a taxonomy.
 #[derive(Clone, Debug)]
 pub struct Pack {
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) name: Arc<str>,
+    pub(crate) path: Arc<str>,
+    /// By [`TermId`].
+    pub(crate) terms: Vec<Term>,
+    pub(crate) rules: Vec<Arc<Rule>>,
 }
 
 /// A rule of a pack.
@@ -51,12 +56,12 @@ pub(crate) struct Rule {
 /// What must hold for a rule to fire: every condition that is there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conditions {
-    pub(crate) any: Vec<Term>,
-    pub(crate) all: Vec<Vec<Term>>,
+    pub(crate) any: Vec<TermId>,
+    pub(crate) all: Vec<Vec<TermId>>,
     pub(crate) near: Vec<Chain>,
     pub(crate) sequence: Vec<Chain>,
     pub(crate) regex: Vec<Regex>,
-    pub(crate) not: Vec<Term>,
+    pub(crate) not: Vec<TermId>,
     pub(crate) not_before: Option<NotBefore>,
     pub(crate) context: Option<Context>,
 }
@@ -64,27 +69,30 @@ pub(crate) struct Conditions {
 /// A term: normalised literals, with a gap of up to [`ELLIPSIS`] characters between neighbours. Never empty.
 pub(crate) type Term = Vec<String>;
 
+/// Number of a term in its pack: each is normalised and kept once, however often lists repeat it.
+pub(crate) type TermId = u32;
+
 /// One term of each group, close together.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
-    pub(crate) groups: Vec<Vec<Term>>,
+    pub(crate) groups: Vec<Vec<TermId>>,
     pub(crate) within: usize,
 }
 
 /// Terms that take back a match that follows them.
 #[derive(Clone, Debug)]
 pub(crate) struct NotBefore {
-    pub(crate) terms: Vec<Term>,
-    pub(crate) except: Vec<Term>,
+    pub(crate) terms: Vec<TermId>,
+    pub(crate) except: Vec<TermId>,
     pub(crate) within: usize,
 }
 
 /// Terms of which one must stand in the context.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
-    pub(crate) heading: Vec<Term>,
-    pub(crate) prev: Vec<Term>,
-    pub(crate) title: Vec<Term>,
+    pub(crate) heading: Vec<TermId>,
+    pub(crate) prev: Vec<TermId>,
+    pub(crate) title: Vec<TermId>,
 }
 
 /// A paragraph in which a rule must, or must not, fire.
@@ -123,6 +131,8 @@ impl Pack {
             taxonomy,
             unknown,
             lists: BTreeMap::new(),
+            terms: Vec::new(),
+            ids: HashMap::new(),
             diagnostics: Vec::new(),
             lines: line_starts(source),
         };
@@ -131,11 +141,7 @@ impl Pack {
             reader.error(error.span().unwrap_or(0..0), error.message(), None);
         }
         // A tree with a hole in it would only repeat the same mistake as a missing key.
-        let pack = if reader.diagnostics.is_empty() {
-            reader.pack(&tree)
-        } else {
-            Self { name: String::new(), path: path.to_owned(), rules: Vec::new() }
-        };
+        let pack = if reader.diagnostics.is_empty() { reader.pack(&tree) } else { Self::empty(path) };
         (pack, reader.diagnostics)
     }
 
@@ -147,9 +153,14 @@ impl Pack {
             Err(e) => {
                 let d = Diagnostic::error(shown.as_str(), format!("cannot read the rule pack: {e}"))
                     .with_hint("name a TOML file in UTF-8");
-                (Self { name: String::new(), path: shown, rules: Vec::new() }, vec![d])
+                (Self::empty(&shown), vec![d])
             }
         }
+    }
+
+    /// A pack of which nothing could be read.
+    fn empty(path: &str) -> Self {
+        Self { name: "".into(), path: path.into(), terms: Vec::new(), rules: Vec::new() }
     }
 
     /// Its name.
@@ -174,7 +185,7 @@ type Value<'i> = Spanned<DeValue<'i>>;
 enum List<'t, 'i> {
     Written(&'t Value<'i>),
     Expanding,
-    Expanded(Vec<Term>),
+    Expanded(Arc<[TermId]>),
 }
 
 /// Reads one file and notes what is wrong with it.
@@ -184,6 +195,9 @@ struct Reader<'t, 'i> {
     taxonomy: &'t Taxonomy,
     unknown: UnknownThesis,
     lists: BTreeMap<String, List<'t, 'i>>,
+    terms: Vec<Term>,
+    /// By the text of the pack.
+    ids: HashMap<&'t str, TermId>,
     diagnostics: Vec<Diagnostic>,
     /// Byte at which each line starts.
     lines: Vec<usize>,
@@ -215,12 +229,17 @@ impl<'t, 'i> Reader<'t, 'i> {
                 let before = self.diagnostics.len();
                 let rule = self.rule(rule, &mut ids);
                 if self.diagnostics.len() == before {
-                    rules.extend(rule);
+                    rules.extend(rule.map(Arc::new));
                 }
             }
         }
         self.unknown_keys(keys, &["format", "name", "lists", "rule"]);
-        Pack { name: name.unwrap_or_default(), path: self.path.to_owned(), rules }
+        Pack {
+            name: name.unwrap_or_default().into(),
+            path: self.path.into(),
+            terms: std::mem::take(&mut self.terms),
+            rules,
+        }
     }
 
     fn lists(&mut self, value: &'t Value<'i>) {
@@ -236,7 +255,7 @@ impl<'t, 'i> Reader<'t, 'i> {
     }
 
     /// The terms of the list `name`, which is used at `span`.
-    fn expand(&mut self, name: &str, span: Range<usize>) -> Vec<Term> {
+    fn expand(&mut self, name: &str, span: Range<usize>) -> Arc<[TermId]> {
         let Some(list) = self.lists.get_mut(name) else {
             let known: Vec<&str> = self.lists.keys().map(String::as_str).collect();
             let hint = if known.is_empty() {
@@ -245,18 +264,18 @@ impl<'t, 'i> Reader<'t, 'i> {
                 format!("the lists of this pack are {}", known.join(", "))
             };
             self.error(span, &format!("no list {name:?}"), Some(&hint));
-            return Vec::new();
+            return Arc::default();
         };
         match std::mem::replace(list, List::Expanding) {
             List::Written(value) => {
-                let terms = self.terms(value);
+                let terms: Arc<[TermId]> = self.terms(value).into();
                 self.lists.insert(name.to_owned(), List::Expanded(terms.clone()));
                 terms
             }
             List::Expanding => {
                 let hint = "take this use of the list out";
                 self.error(span, &format!("list {name:?} contains itself"), Some(hint));
-                Vec::new()
+                Arc::default()
             }
             List::Expanded(terms) => {
                 *list = List::Expanded(terms.clone());
@@ -266,42 +285,49 @@ impl<'t, 'i> Reader<'t, 'i> {
     }
 
     /// A non-empty array of terms, lists expanded, doubles dropped.
-    fn terms(&mut self, value: &'t Value<'i>) -> Vec<Term> {
+    fn terms(&mut self, value: &'t Value<'i>) -> Vec<TermId> {
         let Some(items) = self.array(value, "a list of terms") else { return Vec::new() };
         if items.is_empty() {
             self.error(value.span(), "no terms", Some("give at least one term, or leave the key out"));
         }
         let mut terms = Vec::new();
-        let mut seen = BTreeSet::new();
         for item in items {
             let Some(text) = self.text(item, "a term") else { continue };
-            let expanded = match text.strip_prefix('@') {
-                Some(name) => self.expand(name, item.span()),
-                None => self.term(text, item.span()).into_iter().collect(),
-            };
-            for term in expanded {
-                if seen.insert(term.clone()) {
-                    terms.push(term);
-                }
+            match text.strip_prefix('@') {
+                Some(name) => terms.extend_from_slice(&self.expand(name, item.span())),
+                None => terms.extend(self.term(text, item.span())),
             }
         }
+        let mut seen = HashSet::new();
+        terms.retain(|&term| seen.insert(term));
         terms
     }
 
-    fn term(&mut self, text: &str, span: Range<usize>) -> Option<Term> {
-        let parts: Term = text.split('…').map(|part| normal::literal(part.trim())).collect();
-        // `……` is one mark in Chinese, and leaves an empty part in the middle.
-        let outer_empty = parts.first().is_none_or(String::is_empty) || parts.last().is_none_or(String::is_empty);
-        if outer_empty {
+    fn term(&mut self, text: &'t str, span: Range<usize>) -> Option<TermId> {
+        if let Some(&id) = self.ids.get(text) {
+            return Some(id);
+        }
+        let mut parts: Term = text.split('…').map(|part| normal::literal(part.trim())).collect();
+        if parts.first().is_none_or(String::is_empty) || parts.last().is_none_or(String::is_empty) {
             let hint = "a term has at least one character at each end; … stands between two words";
             self.error(span, "empty term", Some(hint));
             return None;
         }
-        Some(parts.into_iter().filter(|p| !p.is_empty()).collect())
+        // `……` is one mark in Chinese, and leaves an empty part in the middle.
+        parts.retain(|part| !part.is_empty());
+        if !PARTS.contains(&parts.len()) {
+            let hint = format!("a term has at most {} parts; use sequence for more", PARTS.end());
+            self.error(span, "too many … in a term", Some(&hint));
+            return None;
+        }
+        let id = u32::try_from(self.terms.len()).ok()?;
+        self.terms.push(parts);
+        self.ids.insert(text, id);
+        Some(id)
     }
 
     /// An array of groups of terms.
-    fn groups(&mut self, value: &'t Value<'i>) -> Vec<Vec<Term>> {
+    fn groups(&mut self, value: &'t Value<'i>) -> Vec<Vec<TermId>> {
         let what = "a list of groups, each a list of terms: [[\"...\"], [\"...\"]]";
         self.array(value, what).unwrap_or_default().iter().map(|group| self.terms(group)).collect()
     }

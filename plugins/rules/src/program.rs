@@ -13,31 +13,26 @@ use regex::Regex;
 
 use crate::chain::{Item, chains};
 use crate::normal::ends_clause;
-use crate::pack::{self, ELLIPSIS, Rule};
+use crate::pack::{Chain, Conditions, ELLIPSIS, NotBefore, Pack, TermId};
 use crate::required;
 use crate::scan::{Automaton, LiteralId, Scan, Span};
 
-/// Literals of a term, in order.
-type Term = Box<[LiteralId]>;
+/// The terms of all packs.
+#[derive(Debug, Default)]
+struct Terms(Vec<Box<[LiteralId]>>);
 
-/// The conditions of one rule, in numbers.
+/// The conditions of one rule, in numbers; terms are those of [`Terms`].
 #[derive(Debug)]
 struct Test {
-    any: Vec<Term>,
-    all: Vec<Vec<Term>>,
+    any: Vec<TermId>,
+    all: Vec<Vec<TermId>>,
     /// `near`, then `sequence`: any of each.
     chains: [Vec<Chain>; 2],
     regex: Vec<Pattern>,
-    not: Vec<Term>,
+    not: Vec<TermId>,
     not_before: Option<NotBefore>,
     /// Heading, previous paragraph, title.
-    context: Option<[Vec<Term>; 3]>,
-}
-
-#[derive(Debug)]
-struct Chain {
-    groups: Vec<Vec<Term>>,
-    within: usize,
+    context: Option<[Vec<TermId>; 3]>,
 }
 
 #[derive(Debug)]
@@ -47,17 +42,11 @@ struct Pattern {
     required: Option<Vec<LiteralId>>,
 }
 
-#[derive(Debug)]
-struct NotBefore {
-    terms: Vec<Term>,
-    except: Vec<Term>,
-    within: usize,
-}
-
 /// Compiled rules. Rules are numbered in the order in which they came.
 pub(crate) struct Program {
     automaton: Option<Automaton>,
     literals: usize,
+    terms: Terms,
     tests: Vec<Test>,
     /// By literal: the rules to look at where it is seen.
     triggered: Vec<Vec<u32>>,
@@ -88,9 +77,16 @@ impl fmt::Debug for Program {
 }
 
 impl Program {
-    pub(crate) fn new<'r>(rules: impl Iterator<Item = &'r Rule>) -> Result<Self, String> {
+    /// Makes ready the rules of `packs`, numbered in their order.
+    pub(crate) fn new(packs: &[Pack]) -> Result<Self, String> {
         let mut literals = Interner::default();
-        let tests: Vec<Test> = rules.map(|rule| literals.test(&rule.when)).collect();
+        let mut terms = Terms::default();
+        let mut tests = Vec::new();
+        for pack in packs {
+            let first = terms.0.len() as TermId;
+            terms.0.extend(pack.terms.iter().map(|parts| parts.iter().map(|text| literals.literal(text)).collect()));
+            tests.extend(pack.rules.iter().map(|rule| Test::new(&rule.when, first, &mut literals)));
+        }
         let automaton = if literals.texts.is_empty() {
             None
         } else {
@@ -101,7 +97,7 @@ impl Program {
         let mut triggered = vec![Vec::new(); literals.texts.len()];
         let mut always = Vec::new();
         for (test, rule) in tests.iter().zip(0..) {
-            match literals.trigger(test) {
+            match (Triggers { terms: &terms, literals: &literals.texts }).of(test) {
                 Some(mut set) => {
                     set.sort_unstable();
                     set.dedup();
@@ -110,7 +106,7 @@ impl Program {
                 None => always.push(rule),
             }
         }
-        Ok(Self { automaton, literals: literals.texts.len(), tests, triggered, always })
+        Ok(Self { automaton, literals: literals.texts.len(), terms, tests, triggered, always })
     }
 
     /// Number of different literals.
@@ -136,13 +132,13 @@ impl Program {
         candidates.dedup();
         let fired = candidates.iter().filter_map(|&rule| {
             let test = &self.tests[rule as usize];
-            let spans = test.spans(text)?;
+            let spans = test.spans(&self.terms, text)?;
             let holds = test.context.as_ref().is_none_or(|sides| {
                 let texts = [unit.heading, unit.prev, unit.title];
                 sides.iter().zip(texts).zip(context.iter_mut()).any(|((terms, text), scan)| {
                     !terms.is_empty() && {
                         scan.load(text, self.automaton.as_ref());
-                        terms.iter().any(|term| present(term, scan))
+                        terms.iter().any(|&term| self.terms.present(term, scan))
                     }
                 })
             });
@@ -160,12 +156,39 @@ impl Scratch {
 }
 
 impl Test {
+    /// The conditions of a rule of the pack whose terms begin at `first`.
+    fn new(when: &Conditions, first: TermId, literals: &mut Interner) -> Self {
+        let terms = |ids: &[TermId]| -> Vec<TermId> { ids.iter().map(|id| first + id).collect() };
+        let groups = |groups: &[Vec<TermId>]| -> Vec<Vec<TermId>> { groups.iter().map(|ids| terms(ids)).collect() };
+        let chains = |chains: &[Chain]| -> Vec<Chain> {
+            chains.iter().map(|c| Chain { groups: groups(&c.groups), within: c.within }).collect()
+        };
+        let pattern = |regex: &Regex| {
+            let required = required::literals(regex.as_str());
+            let required = required.map(|set| set.iter().map(|text| literals.literal(text)).collect());
+            Pattern { regex: regex.clone(), required }
+        };
+        Self {
+            regex: when.regex.iter().map(pattern).collect(),
+            any: terms(&when.any),
+            all: groups(&when.all),
+            chains: [chains(&when.near), chains(&when.sequence)],
+            not: terms(&when.not),
+            not_before: when.not_before.as_ref().map(|n| NotBefore {
+                terms: terms(&n.terms),
+                except: terms(&n.except),
+                within: n.within,
+            }),
+            context: when.context.as_ref().map(|c| [&c.heading, &c.prev, &c.title].map(|ids| terms(ids))),
+        }
+    }
+
     /// What the conditions on the paragraph itself matched; `None` if one does not hold.
-    fn spans(&self, scan: &Scan) -> Option<Vec<Span>> {
-        if self.not.iter().any(|term| present(term, scan)) {
+    fn spans(&self, terms: &Terms, scan: &Scan) -> Option<Vec<Span>> {
+        if self.not.iter().any(|&term| terms.present(term, scan)) {
             return None;
         }
-        let negations = self.not_before.as_ref().map(|n| n.ends(scan)).unwrap_or_default();
+        let negations = self.not_before.as_ref().map(|n| n.ends(terms, scan)).unwrap_or_default();
         let holds = |span: &Span| {
             let within = self.not_before.as_ref().map_or(0, |n| n.within);
             !negations.iter().any(|&end| governs(scan, end, span.start, within))
@@ -178,7 +201,7 @@ impl Test {
             spans.len() > before
         };
         let occurrences =
-            |terms: &[Term]| -> Vec<Span> { terms.iter().flat_map(|term| places(term, scan)).filter(holds).collect() };
+            |ids: &[TermId]| -> Vec<Span> { ids.iter().flat_map(|&id| terms.places(id, scan)).filter(holds).collect() };
 
         if !self.any.is_empty() && !add(&mut occurrences(&self.any).into_iter()) {
             return None;
@@ -191,9 +214,9 @@ impl Test {
         for (alternatives, ordered) in self.chains.iter().zip([false, true]) {
             let mut matched = alternatives.iter().flat_map(|chain| {
                 let mut items = Vec::new();
-                for (terms, group) in chain.groups.iter().zip(0..) {
+                for (ids, group) in chain.groups.iter().zip(0..) {
                     let before = items.len();
-                    items.extend(occurrences(terms).into_iter().map(|span| Item { span, group }));
+                    items.extend(occurrences(ids).into_iter().map(|span| Item { span, group }));
                     if items.len() == before {
                         return Vec::new();
                     }
@@ -222,10 +245,10 @@ impl Test {
 
 impl NotBefore {
     /// Where the negations of the text end.
-    fn ends(&self, scan: &Scan) -> Vec<u32> {
-        let except: Vec<Span> = self.except.iter().flat_map(|term| places(term, scan)).collect();
-        let terms = self.terms.iter().flat_map(|term| places(term, scan));
-        terms.filter(|t| !except.iter().any(|e| e.start <= t.start && t.end <= e.end)).map(|t| t.end).collect()
+    fn ends(&self, terms: &Terms, scan: &Scan) -> Vec<u32> {
+        let except: Vec<Span> = self.except.iter().flat_map(|&term| terms.places(term, scan)).collect();
+        let negations = self.terms.iter().flat_map(|&term| terms.places(term, scan));
+        negations.filter(|t| !except.iter().any(|e| e.start <= t.start && t.end <= e.end)).map(|t| t.end).collect()
     }
 }
 
@@ -241,19 +264,26 @@ fn governs(scan: &Scan, end: u32, start: u32, within: usize) -> bool {
     })
 }
 
-fn present(term: &Term, scan: &Scan) -> bool {
-    term.iter().all(|&literal| scan.has(literal)) && (term.len() == 1 || !places(term, scan).is_empty())
-}
+impl Terms {
+    /// Whether a term stands in the text.
+    fn present(&self, term: TermId, scan: &Scan) -> bool {
+        match &*self.0[term as usize] {
+            [literal] => scan.has(*literal),
+            _ => !self.places(term, scan).is_empty(),
+        }
+    }
 
-/// Where a term stands in the text.
-fn places(term: &Term, scan: &Scan) -> Vec<Span> {
-    match &**term {
-        [literal] => scan.spans(*literal).collect(),
-        parts if !parts.iter().all(|&literal| scan.has(literal)) => Vec::new(),
-        parts => {
-            let of = |(&literal, group): (&LiteralId, u8)| scan.spans(literal).map(move |span| Item { span, group });
-            let mut items: Vec<Item> = parts.iter().zip(0..).flat_map(of).collect();
-            chains(scan, &mut items, parts.len(), ELLIPSIS, true)
+    /// Where a term stands in the text.
+    fn places(&self, term: TermId, scan: &Scan) -> Vec<Span> {
+        match &*self.0[term as usize] {
+            [literal] => scan.spans(*literal).collect(),
+            parts if !parts.iter().all(|&literal| scan.has(literal)) => Vec::new(),
+            parts => {
+                let of =
+                    |(&literal, group): (&LiteralId, u8)| scan.spans(literal).map(move |span| Item { span, group });
+                let mut items: Vec<Item> = parts.iter().zip(0..).flat_map(of).collect();
+                chains(scan, &mut items, parts.len(), ELLIPSIS, true)
+            }
         }
     }
 }
@@ -288,47 +318,17 @@ impl Interner {
         self.texts.push(text.to_owned());
         id
     }
+}
 
-    fn term(&mut self, term: &pack::Term) -> Term {
-        term.iter().map(|text| self.literal(text)).collect()
-    }
+/// Chooses what brings a rule up.
+struct Triggers<'p> {
+    terms: &'p Terms,
+    literals: &'p [String],
+}
 
-    fn terms(&mut self, terms: &[pack::Term]) -> Vec<Term> {
-        terms.iter().map(|term| self.term(term)).collect()
-    }
-
-    fn groups(&mut self, groups: &[Vec<pack::Term>]) -> Vec<Vec<Term>> {
-        groups.iter().map(|terms| self.terms(terms)).collect()
-    }
-
-    fn chains(&mut self, chains: &[pack::Chain]) -> Vec<Chain> {
-        chains.iter().map(|c| Chain { groups: self.groups(&c.groups), within: c.within }).collect()
-    }
-
-    fn test(&mut self, when: &pack::Conditions) -> Test {
-        let pattern = |regex: &Regex| {
-            let required = required::literals(regex.as_str());
-            let required = required.map(|set| set.iter().map(|text| self.literal(text)).collect());
-            Pattern { regex: regex.clone(), required }
-        };
-        let regex = when.regex.iter().map(pattern).collect();
-        Test {
-            any: self.terms(&when.any),
-            all: self.groups(&when.all),
-            chains: [self.chains(&when.near), self.chains(&when.sequence)],
-            regex,
-            not: self.terms(&when.not),
-            not_before: when.not_before.as_ref().map(|n| NotBefore {
-                terms: self.terms(&n.terms),
-                except: self.terms(&n.except),
-                within: n.within,
-            }),
-            context: when.context.as_ref().map(|c| [&c.heading, &c.prev, &c.title].map(|terms| self.terms(terms))),
-        }
-    }
-
+impl Triggers<'_> {
     /// Literals of which one is in every paragraph where the rule fires: the rarest set that one condition gives.
-    fn trigger(&self, test: &Test) -> Option<Vec<LiteralId>> {
+    fn of(&self, test: &Test) -> Option<Vec<LiteralId>> {
         let mut sets = Vec::new();
         if !test.any.is_empty() {
             sets.push(self.keys(&test.any));
@@ -346,13 +346,14 @@ impl Interner {
     }
 
     /// Of each term its longest literal.
-    fn keys(&self, terms: &[Term]) -> Vec<LiteralId> {
-        terms.iter().filter_map(|t| t.iter().copied().max_by_key(|&l| self.texts[l as usize].len())).collect()
+    fn keys(&self, terms: &[TermId]) -> Vec<LiteralId> {
+        let longest = |parts: &[LiteralId]| parts.iter().copied().max_by_key(|&l| self.literals[l as usize].len());
+        terms.iter().filter_map(|&term| longest(&self.terms.0[term as usize])).collect()
     }
 
     fn rarest(&self, sets: Vec<Vec<LiteralId>>) -> Option<Vec<LiteralId>> {
         // Each further character makes a literal some eight times as rare.
-        let rarity = |literal: &LiteralId| 8f64.powi(-(self.texts[*literal as usize].chars().count() as i32));
+        let rarity = |literal: &LiteralId| 8f64.powi(-(self.literals[*literal as usize].chars().count() as i32));
         sets.into_iter()
             .map(|set| (set.iter().map(rarity).sum::<f64>(), set))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))

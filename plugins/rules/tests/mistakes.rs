@@ -31,6 +31,7 @@ fn of_the_conditions() {
     assert_mistake("weight = 0.5\nany = ['@nobody']", "p.toml:11:8: no list \"nobody\" (the lists of this pack are a");
     assert_mistake("weight = 0.5\nany = ['甲乙', '']", "p.toml:11:14: empty term");
     assert_mistake("weight = 0.5\nany = ['…甲']", "p.toml:11:8: empty term");
+    assert_mistake("weight = 0.5\nany = ['甲…乙…丙…丁…戊']", "p.toml:11:8: too many … in a term");
     assert_mistake("weight = 0.5\nany = []", "p.toml:11:7: no terms");
     assert_mistake("weight = 0.5\nregex = ['(']", "p.toml:11:10: bad regular expression: unclosed group");
     assert_mistake("weight = 0.5\nregex = ['x', 'a*']", "p.toml:11:15: the expression matches the empty text");
@@ -39,7 +40,7 @@ fn of_the_conditions() {
     assert_mistake("weight = 0.5\nnear = { groups = [['甲'], ['乙']], within = 999 }", "p.toml:11:44: wrong distance");
     assert_mistake(
         "weight = 0.5\nnear = { groups = [['甲'], ['乙']], with = 9 }",
-        "p.toml:11:37: unknown key \"with\"",
+        "p.toml:11:35: unknown key \"with\"",
     );
     assert_mistake("weight = 0.5\nany = ['甲']\nnot_before = {}", "p.toml:12:14: no terms");
     assert_mistake("weight = 0.5\nany = ['甲']\ncontext = {}", "p.toml:12:11: empty context");
