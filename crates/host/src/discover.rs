@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lundian_core::Diagnostic;
 use lundian_plugin::border::abi;
 
-use crate::native::{check_private, read_library, sha256_hex};
+use crate::native::{check_hash, check_private, read_library, sha256_hex};
 use crate::{Home, HostError, MANIFEST_FILE, Manifest, Trust};
 
 /// Variable with further folders to search, separated as in `PATH`.
@@ -54,6 +54,8 @@ pub struct Found {
     pub state: State,
     /// Why it may not.
     pub problem: Option<HostError>,
+    /// Text of its manifest.
+    pub(crate) source: String,
 }
 
 impl Found {
@@ -63,9 +65,9 @@ impl Found {
     /// When there is no readable manifest. Everything else that is wrong becomes the [`problem`](Self::problem).
     pub fn at(dir: &Path, trust: &Trust) -> Result<Self, HostError> {
         let dir = std::path::absolute(dir).and_then(std::fs::canonicalize).map_err(HostError::io(dir))?;
-        let manifest = read_manifest(&dir)?.0;
+        let (manifest, source) = read_manifest(&dir)?;
         let library = dir.join(manifest.library_file());
-        let mut found = Self { manifest, dir, library, sha256: None, state: State::Usable, problem: None };
+        let mut found = Self { manifest, dir, library, sha256: None, state: State::Usable, problem: None, source };
         if let Err(problem) = found.check(trust) {
             found.state = match problem {
                 HostError::NotTrusted { .. } => State::Untrusted,
@@ -80,11 +82,11 @@ impl Found {
     fn check(&mut self, trust: &Trust) -> Result<(), HostError> {
         let bytes = read_library(&self.manifest.id, &self.library)?;
         let found = self.sha256.insert(sha256_hex(&bytes)).clone();
-        self.check_hash(&found, trust)
+        self.check_may_run(&found, trust)
     }
 
     /// Whether a library with the hash `found` may run as this plugin.
-    pub(crate) fn check_hash(&self, found: &str, trust: &Trust) -> Result<(), HostError> {
+    pub(crate) fn check_may_run(&self, found: &str, trust: &Trust) -> Result<(), HostError> {
         let id = &self.manifest.id;
         if self.manifest.abi != abi::ABI_MAJOR {
             return Err(HostError::Abi { id: id.clone(), found: self.manifest.abi });
@@ -94,10 +96,7 @@ impl Found {
             check_private(path)?;
         }
         let expected = self.manifest.sha256.as_deref().ok_or(HostError::NoHash { path: manifest_file })?;
-        if found != expected {
-            let (expected, found) = (expected.to_owned(), found.to_owned());
-            return Err(HostError::Changed { id: id.clone(), path: self.library.clone(), expected, found });
-        }
+        check_hash(id, &self.library, expected, found)?;
         if !trust.allows(found) {
             return Err(HostError::NotTrusted { id: id.clone(), dir: self.dir.clone() });
         }

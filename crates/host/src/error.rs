@@ -135,6 +135,20 @@ pub enum HostError {
         /// Why.
         error: std::io::Error,
     },
+    /// The plugin's worker process is of no use.
+    #[error("plugin {id:?}: its worker process {message}")]
+    Worker {
+        /// Id of the plugin.
+        id: String,
+        /// What happened to it.
+        message: String,
+    },
+    /// A worker process found that the library cannot be used: the message of one of the other errors.
+    #[error("{message}")]
+    Unusable {
+        /// The message.
+        message: String,
+    },
     /// The plugin could not be made.
     #[error("plugin {id:?}: {error}")]
     Create {

@@ -5,6 +5,7 @@
 //! [`Loader::load`] checks that hash on the very bytes that it loads. What comes out is a
 //! [`Classifier`](lundian_core::Classifier) like any other: nobody downstream can tell where it runs.
 
+mod bisect;
 mod discover;
 mod error;
 mod load;
@@ -12,6 +13,8 @@ mod manifest;
 mod native;
 mod place;
 mod trust;
+#[cfg(unix)]
+pub mod worker;
 
 pub use discover::{Found, PATH_VARIABLE, State, discover, search_dirs};
 pub use error::HostError;
@@ -21,3 +24,5 @@ pub use manifest::{MANIFEST_FILE, Manifest, ManifestError};
 pub use native::sha256_hex;
 pub use place::Home;
 pub use trust::{Candidate, Trust, Trusted};
+#[cfg(unix)]
+pub use worker::{Sandbox, WorkerOptions, worker_main};

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use lundian_core::{Batch, Classifier, ClassifierError, Output, Setup, Thresholds};
+use lundian_core::{Batch, Classifier, Output, Setup, Thresholds};
 use lundian_plugin::border::Foreign;
 
+use crate::bisect::{Attempt, Bisect, Setback};
 use crate::native::{check_agreement, load, read_library, sha256_hex};
+#[cfg(unix)]
+use crate::worker::{Pool, Sandbox, WorkerOptions, frame};
 use crate::{Found, HostError, Level, Trust};
 
 /// Receives the lines of plugins' logs: the plugin's id, how much the line matters, and the line.
 pub type Log = Arc<dyn Fn(&str, Level, &str) + Send + Sync>;
+
+/// Failures after which a plugin is switched off for the run, unless [`Loader::max_failures`] says otherwise.
+const MAX_FAILURES: usize = 10;
 
 /// Where a plugin runs.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +24,9 @@ pub enum Isolation {
     /// In this process: fast to start, but a crash of it is a crash of ours.
     #[default]
     InProcess,
+    /// In worker processes.
+    #[cfg(unix)]
+    Process(WorkerOptions),
 }
 
 /// Makes classifiers of plugins.
@@ -30,12 +39,14 @@ pub struct Loader {
     pub isolation: Isolation,
     /// Who hears what it has to say.
     pub log: Log,
+    /// Paragraphs that a plugin may fail on before it is switched off for the run. Default: 10.
+    pub max_failures: usize,
 }
 
 impl Loader {
     /// A loader whose plugins' logs nobody hears.
     pub fn new(trust: Trust, isolation: Isolation) -> Self {
-        Self { trust, isolation, log: Arc::new(|_, _, _| {}) }
+        Self { trust, isolation, log: Arc::new(|_, _, _| {}), max_failures: MAX_FAILURES }
     }
 
     /// The same loader, with `log` hearing the plugins' logs.
@@ -47,37 +58,67 @@ impl Loader {
 
     /// Makes a classifier of a plugin. The setup's folder is the plugin's own, whatever it was before.
     ///
+    /// The classifier loses only the paragraphs that break the plugin, which are [`Output::fail`]ed, until there are
+    /// too many of them: then the rest of the run fails, with the reason.
+    ///
     /// # Errors
     /// When the plugin may not run, or cannot.
     pub fn load(&self, found: &Found, setup: &Setup<'_>) -> Result<Arc<dyn Classifier>, HostError> {
         let id = &found.manifest.id;
         let bytes = read_library(id, &found.library)?;
-        found.check_hash(&sha256_hex(&bytes), &self.trust)?;
+        let sha256 = sha256_hex(&bytes);
+        found.check_may_run(&sha256, &self.trust)?;
         let setup = setup.clone().with_dir(&found.dir);
+        let theses = setup.taxonomy.len();
+        let (log, name) = (Arc::clone(&self.log), id.clone());
+        let log = Arc::new(move |level: Level, line: &str| log(&name, level, line));
         match &self.isolation {
             Isolation::InProcess => {
                 let entry = load(&bytes, &found.library)?;
                 check_agreement(&entry, &found.manifest, &found.library)?;
-                let (log, name) = (Arc::clone(&self.log), id.clone());
-                let plugin = Foreign::create(entry, &setup, Arc::new(move |level, line| log(&name, level, line)))
-                    .map_err(|error| HostError::Create { id: id.clone(), error })?;
-                Ok(Arc::new(InProcess { plugin, thresholds: found.manifest.thresholds.clone() }))
+                let plugin =
+                    Foreign::create(entry, &setup, log).map_err(|error| HostError::Create { id: id.clone(), error })?;
+                Ok(self.finish(found, InProcess { plugin, theses }))
+            }
+            #[cfg(unix)]
+            Isolation::Process(options) => {
+                let load = frame::Load {
+                    id: id.clone(),
+                    library: found.library.clone(),
+                    sha256,
+                    dir: found.dir.clone(),
+                    manifest: found.source.clone(),
+                    settings: setup.settings.clone(),
+                    taxonomy: setup.taxonomy.to_json(),
+                    memory: options.memory,
+                    cpu_seconds: options.cpu.map(|cpu| cpu.as_secs_f64().ceil() as u64),
+                    sandbox: options.sandbox == Sandbox::On,
+                    readable: options.readable.clone(),
+                };
+                Ok(self.finish(found, Pool::start(options.clone(), load, theses, log)?))
             }
         }
+    }
+
+    fn finish(&self, found: &Found, plugin: impl Attempt + 'static) -> Arc<dyn Classifier> {
+        let thresholds = found.manifest.thresholds.clone().unwrap_or_else(|| plugin.thresholds());
+        Arc::new(Bisect::new(plugin, thresholds, self.max_failures))
     }
 }
 
 struct InProcess {
     plugin: Foreign,
-    thresholds: Option<Thresholds>,
+    theses: usize,
 }
 
-impl Classifier for InProcess {
-    fn classify(&self, batch: &Batch<'_>, out: &mut Output) -> Result<(), ClassifierError> {
-        self.plugin.classify(batch, out)
+impl Attempt for InProcess {
+    fn attempt(&self, part: &Batch<'_>, _: f64) -> Result<Output, Setback> {
+        let mut out = Output::new(part.len(), self.theses);
+        self.plugin.classify(part, &mut out)?;
+        Ok(out)
     }
 
     fn thresholds(&self) -> Thresholds {
-        self.thresholds.clone().unwrap_or_else(|| self.plugin.thresholds())
+        self.plugin.thresholds()
     }
 }

@@ -28,6 +28,15 @@ pub(crate) fn read_library(id: &str, path: &Path) -> Result<Vec<u8>, HostError> 
     })
 }
 
+/// Refuses a library that is not the one that is expected.
+pub(crate) fn check_hash(id: &str, path: &Path, expected: &str, found: &str) -> Result<(), HostError> {
+    if found == expected {
+        return Ok(());
+    }
+    let (id, expected, found) = (id.to_owned(), expected.to_owned(), found.to_owned());
+    Err(HostError::Changed { id, path: path.to_owned(), expected, found })
+}
+
 /// Refuses what other users could write to.
 pub(crate) fn check_private(path: &Path) -> Result<(), HostError> {
     #[cfg(unix)]

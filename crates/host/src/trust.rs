@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::discover::read_manifest;
 use crate::manifest::stamped;
-use crate::native::{check_private, read_library, sha256_hex};
+use crate::native::{check_hash, check_private, read_library, sha256_hex};
 use crate::{Home, HostError, MANIFEST_FILE, Manifest};
 
 const PREAMBLE: &str = "# Plugins that may run, by the hash of their library. Written by `lundian plugin add`.\n\n";
@@ -77,14 +77,7 @@ impl Trust {
     /// When something cannot be written, or the library changed since the user looked at it.
     pub fn add(&mut self, candidate: &Candidate, searched: &[PathBuf], home: &Home) -> Result<PathBuf, HostError> {
         let bytes = read_library(&candidate.manifest.id, &candidate.library)?;
-        if sha256_hex(&bytes) != candidate.sha256 {
-            return Err(HostError::Changed {
-                id: candidate.manifest.id.clone(),
-                path: candidate.library.clone(),
-                expected: candidate.sha256.clone(),
-                found: sha256_hex(&bytes),
-            });
-        }
+        check_hash(&candidate.manifest.id, &candidate.library, &candidate.sha256, &sha256_hex(&bytes))?;
         let in_place = candidate.library.parent() == Some(&candidate.dir)
             && searched
                 .iter()

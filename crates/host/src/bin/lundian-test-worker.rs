@@ -1,0 +1,7 @@
+//! The worker process of the tests: a program that does nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lundian_host::worker_main(std::env::args_os().skip(1))
+}

@@ -1,0 +1,452 @@
+//! What the program and a worker say to each other, as bytes.
+//!
+//! A conversation opens with eight bytes from each side, [`PREAMBLE`], that say which protocol it speaks. They keep
+//! this form for ever, so that a program can tell that its executable was replaced while it ran. After them come
+//! frames: a length (`u32`, little-endian, of what follows), a tag, a body. Small bodies are JSON; paragraphs and
+//! scores are flat numbers and texts. Decoding trusts nothing: a worker may be anything after a plugin has run in it.
+
+use std::path::PathBuf;
+
+use lundian_core::{Batch, Evidence, Failure, Output, Thresholds, Unit};
+use serde::{Deserialize, Serialize};
+
+/// What each side sends first: a name that never changes, and the version of everything that follows.
+pub const PREAMBLE: [u8; 8] = [b'l', b'u', b'n', b'd', b'w', b'k', VERSION.to_le_bytes()[0], VERSION.to_le_bytes()[1]];
+/// Version of the frames.
+pub const VERSION: u16 = 1;
+/// Longest frame, in bytes.
+pub const MAX_FRAME: usize = 1 << 30;
+
+/// Everything that a worker needs to make its classifier.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Load {
+    /// Id of the plugin.
+    pub id: String,
+    /// Its library.
+    pub library: PathBuf,
+    /// Hash of the library's bytes.
+    pub sha256: String,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Text of its `plugin.toml`.
+    pub manifest: String,
+    /// Its settings.
+    pub settings: serde_json::Value,
+    /// The taxonomy, as JSON.
+    pub taxonomy: String,
+    /// Bytes of address space that it may use.
+    pub memory: Option<u64>,
+    /// Seconds of processor time for each batch.
+    pub cpu_seconds: Option<u64>,
+    /// Whether to drop what a classifier does not need.
+    pub sandbox: bool,
+    /// Files and folders that it may read, besides its own and the system's libraries.
+    pub readable: Vec<PathBuf>,
+}
+
+/// A frame to a worker.
+#[derive(Debug)]
+pub enum ToWorker<'a> {
+    /// Make a classifier; once, first.
+    Load(Box<Load>),
+    /// Judge these paragraphs.
+    Classify {
+        /// Whether evidence is wanted.
+        evidence: bool,
+        /// The paragraphs.
+        units: Vec<Unit<'a>>,
+    },
+    /// Nobody waits for the answer any more.
+    Cancel,
+    /// Say that you are there.
+    Ping,
+}
+
+/// A frame from a worker.
+#[derive(Debug)]
+pub enum FromWorker {
+    /// The classifier is made.
+    Ready {
+        /// The thresholds that the plugin reports.
+        thresholds: Option<Thresholds>,
+    },
+    /// The library cannot be used; the message is complete.
+    Unusable(String),
+    /// The plugin made no classifier, or did not judge a batch: a status of the ABI and the plugin's message.
+    Failed(i32, String),
+    /// The answer to a batch.
+    Answer(Output),
+    /// It is there.
+    Pong,
+    /// A line of the plugin's log, with its level as in the ABI.
+    Log(u32, String),
+}
+
+/// Why bytes are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Longer than [`MAX_FRAME`].
+    #[error("a message of {0} bytes")]
+    TooLong(usize),
+    /// A tag or a body that is not of this protocol.
+    #[error("a message that is not of the protocol")]
+    Garbled,
+}
+
+const LOAD: u8 = 1;
+const CLASSIFY: u8 = 2;
+const CANCEL: u8 = 3;
+const PING: u8 = 4;
+const READY: u8 = 129;
+const UNUSABLE: u8 = 130;
+const FAILED: u8 = 131;
+const ANSWER: u8 = 132;
+const PONG: u8 = 133;
+const LOG: u8 = 134;
+
+impl ToWorker<'_> {
+    /// The frame that makes a classifier.
+    pub fn load(load: &Load) -> Result<Vec<u8>, FrameError> {
+        json_frame(LOAD, load)
+    }
+
+    /// The frame that asks for a batch to be judged.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`].
+    pub fn classify(batch: &Batch<'_>) -> Result<Vec<u8>, FrameError> {
+        let texts = |u: &Unit<'_>| u.text.len() + u.prev.len() + u.heading.len() + u.title.len() + 16;
+        let mut w = Writer::new(CLASSIFY, batch.units.iter().map(texts).sum());
+        w.byte(u8::from(batch.evidence));
+        w.number(batch.len());
+        for unit in batch.units {
+            for text in [unit.text, unit.prev, unit.heading, unit.title] {
+                w.text(text);
+            }
+        }
+        w.finish()
+    }
+
+    /// The frame that says that an answer is not wanted any more.
+    pub fn cancel() -> Vec<u8> {
+        vec![1, 0, 0, 0, CANCEL]
+    }
+
+    /// The frame that asks for a sign of life.
+    pub fn ping() -> Vec<u8> {
+        vec![1, 0, 0, 0, PING]
+    }
+
+    /// Reads a frame without its length.
+    ///
+    /// # Errors
+    /// [`FrameError::Garbled`].
+    pub fn decode(frame: &[u8]) -> Result<ToWorker<'_>, FrameError> {
+        let (&tag, body) = frame.split_first().ok_or(FrameError::Garbled)?;
+        let mut r = Reader(body);
+        let message = match tag {
+            LOAD => ToWorker::Load(serde_json::from_slice(r.rest()).map_err(|_| FrameError::Garbled)?),
+            CLASSIFY => {
+                let evidence = r.byte()? != 0;
+                let rows = r.count(16)?;
+                let mut units = Vec::with_capacity(rows);
+                for _ in 0..rows {
+                    units.push(Unit { text: r.text()?, prev: r.text()?, heading: r.text()?, title: r.text()? });
+                }
+                ToWorker::Classify { evidence, units }
+            }
+            CANCEL => ToWorker::Cancel,
+            PING => ToWorker::Ping,
+            _ => return Err(FrameError::Garbled),
+        };
+        r.end(message)
+    }
+}
+
+impl FromWorker {
+    /// The bytes of the frame.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`].
+    pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
+        match self {
+            Self::Ready { thresholds } => json_frame(READY, thresholds),
+            Self::Unusable(message) => json_frame(UNUSABLE, message),
+            Self::Failed(status, message) => json_frame(FAILED, &(status, message)),
+            Self::Pong => Ok(vec![1, 0, 0, 0, PONG]),
+            Self::Log(level, line) => json_frame(LOG, &(level, line)),
+            Self::Answer(out) => {
+                let mut w = Writer::new(ANSWER, out.scores().len() * 4 + out.evidence.len() * 28 + 16);
+                w.number(out.rows());
+                w.number(out.theses());
+                for score in out.scores() {
+                    w.bytes(&score.to_bits().to_le_bytes());
+                }
+                w.number(out.evidence.len());
+                for e in &out.evidence {
+                    for n in [e.row, e.thesis, e.range.start, e.range.end] {
+                        w.number(n);
+                    }
+                    w.bytes(&e.weight.to_bits().to_le_bytes());
+                }
+                w.number(out.failures.len());
+                for f in &out.failures {
+                    w.number(f.row);
+                    w.text(&f.reason);
+                }
+                w.finish()
+            }
+        }
+    }
+
+    /// Reads a frame without its length. The rows of an answer may still lie outside it, and its scores and evidence
+    /// be out of range: [`Output::fail_broken_rows`] is for that.
+    ///
+    /// # Errors
+    /// [`FrameError::Garbled`].
+    pub fn decode(frame: &[u8]) -> Result<Self, FrameError> {
+        fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, FrameError> {
+            serde_json::from_slice(body).map_err(|_| FrameError::Garbled)
+        }
+        let (&tag, body) = frame.split_first().ok_or(FrameError::Garbled)?;
+        let mut r = Reader(body);
+        let message = match tag {
+            READY => Self::Ready { thresholds: json(r.rest())? },
+            UNUSABLE => Self::Unusable(json(r.rest())?),
+            FAILED => json(r.rest()).map(|(status, message)| Self::Failed(status, message))?,
+            PONG => Self::Pong,
+            LOG => json(r.rest()).map(|(level, line)| Self::Log(level, line))?,
+            ANSWER => {
+                let (rows, theses) = (r.number()?, r.number()?);
+                let cells =
+                    rows.checked_mul(theses).and_then(|cells| cells.checked_mul(4)).ok_or(FrameError::Garbled)?;
+                let scores = r.take(cells)?;
+                let mut out = Output::new(rows, theses);
+                for (score, bytes) in out.scores_mut().iter_mut().zip(scores.as_chunks().0) {
+                    *score = f32::from_le_bytes(*bytes);
+                }
+                for _ in 0..r.count(20)? {
+                    let (row, thesis) = (r.number()?, r.number()?);
+                    let range = r.number()?..r.number()?;
+                    out.evidence.push(Evidence { row, thesis, range, weight: r.float()? });
+                }
+                for _ in 0..r.count(8)? {
+                    out.failures.push(Failure { row: r.number()?, reason: r.text()?.to_owned() });
+                }
+                Self::Answer(out)
+            }
+            _ => return Err(FrameError::Garbled),
+        };
+        r.end(message)
+    }
+}
+
+fn json_frame(tag: u8, body: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    let mut w = Writer::new(tag, 256);
+    serde_json::to_writer(&mut w.0, body).map_err(|_| FrameError::Garbled)?;
+    w.finish()
+}
+
+/// A frame that is being written. Numbers are `u32`: no frame is long enough to need more.
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn new(tag: u8, capacity: usize) -> Self {
+        let mut frame = Vec::with_capacity(capacity + 16);
+        frame.extend([0, 0, 0, 0, tag]);
+        Self(frame)
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn number(&mut self, n: usize) {
+        // A number that does not fit makes a frame that is too long, or a row that does not exist.
+        self.bytes(&u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len());
+        self.bytes(text.as_bytes());
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>, FrameError> {
+        let len = self.0.len() - 4;
+        if len > MAX_FRAME {
+            return Err(FrameError::TooLong(len));
+        }
+        self.0[..4].copy_from_slice(&(len as u32).to_le_bytes());
+        Ok(self.0)
+    }
+}
+
+/// A frame that is being read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], FrameError> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(FrameError::Garbled)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+
+    fn four(&mut self) -> Result<[u8; 4], FrameError> {
+        self.take(4)?.try_into().map_err(|_| FrameError::Garbled)
+    }
+
+    fn byte(&mut self) -> Result<u8, FrameError> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn number(&mut self) -> Result<usize, FrameError> {
+        Ok(u32::from_le_bytes(self.four()?) as usize)
+    }
+
+    /// How many items of at least `size` bytes follow; more than there is room for is refused before anything is
+    /// allocated for them.
+    fn count(&mut self, size: usize) -> Result<usize, FrameError> {
+        let n = self.number()?;
+        if n > self.0.len() / size { Err(FrameError::Garbled) } else { Ok(n) }
+    }
+
+    fn float(&mut self) -> Result<f32, FrameError> {
+        Ok(f32::from_le_bytes(self.four()?))
+    }
+
+    fn text(&mut self) -> Result<&'a str, FrameError> {
+        let len = self.number()?;
+        std::str::from_utf8(self.take(len)?).map_err(|_| FrameError::Garbled)
+    }
+
+    /// `message`, if nothing is left over.
+    fn end<T>(&self, message: T) -> Result<T, FrameError> {
+        if self.0.is_empty() { Ok(message) } else { Err(FrameError::Garbled) }
+    }
+}
+
+/// Bytes as they arrive, cut into frames.
+#[derive(Debug, Default)]
+pub struct FrameBuffer {
+    bytes: Vec<u8>,
+}
+
+impl FrameBuffer {
+    /// Adds bytes at the end.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Takes the first `len` bytes, once they are there.
+    pub fn take(&mut self, len: usize) -> Option<Vec<u8>> {
+        if self.bytes.len() < len {
+            return None;
+        }
+        let rest = self.bytes.split_off(len);
+        Some(std::mem::replace(&mut self.bytes, rest))
+    }
+
+    /// Takes the next frame, without its length, once it is there.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`].
+    pub fn frame(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
+        let Some(len) = self.bytes.first_chunk::<4>() else { return Ok(None) };
+        let len = u32::from_le_bytes(*len) as usize;
+        if len > MAX_FRAME {
+            return Err(FrameError::TooLong(len));
+        }
+        if self.bytes.len() < 4 + len {
+            return Ok(None);
+        }
+        self.take(4);
+        Ok(self.take(len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only_frame(bytes: &[u8]) -> Vec<u8> {
+        let mut buffer = FrameBuffer::default();
+        // One byte at a time, as a slow pipe would bring it.
+        for byte in &bytes[..bytes.len() - 1] {
+            buffer.push(&[*byte]);
+            assert_eq!(buffer.frame(), Ok(None));
+        }
+        buffer.push(&bytes[bytes.len() - 1..]);
+        buffer.push(&[9]);
+        let frame = buffer.frame().unwrap().unwrap();
+        assert_eq!(buffer.bytes, [9]);
+        frame
+    }
+
+    #[test]
+    fn batches_survive_the_way() {
+        let units = [Unit { text: "论点\0😀", prev: "前", heading: "", title: "t" }, Unit::default()];
+        let frame = only_frame(&ToWorker::classify(&Batch::new(&units).without_evidence()).unwrap());
+        let ToWorker::Classify { evidence, units: read } = ToWorker::decode(&frame).unwrap() else { panic!() };
+        assert_eq!((evidence, read.as_slice()), (false, &units[..]));
+        let load = Load { id: "x".into(), dir: "/a/论点".into(), memory: Some(1), ..Load::default() };
+        let frame = only_frame(&ToWorker::load(&load).unwrap());
+        assert!(matches!(ToWorker::decode(&frame), Ok(ToWorker::Load(read)) if *read == load));
+        for frame in [ToWorker::cancel(), ToWorker::ping()] {
+            assert!(ToWorker::decode(&only_frame(&frame)).is_ok());
+        }
+    }
+
+    fn answer() -> Output {
+        let mut out = Output::new(2, 3);
+        out.set(0, 1, 0.25);
+        out.add_evidence(0, 1, 3..6, 0.5);
+        out.fail(1, "poison");
+        out
+    }
+
+    #[test]
+    fn answers_survive_the_way() {
+        let frame = only_frame(&FromWorker::Answer(answer()).encode().unwrap());
+        let FromWorker::Answer(read) = FromWorker::decode(&frame).unwrap() else { panic!() };
+        let bits = |o: &Output| o.scores().iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&read), bits(&answer()));
+        assert_eq!((read.evidence, read.failures), (answer().evidence, answer().failures));
+        for message in [
+            FromWorker::Ready { thresholds: Some(Thresholds::uniform(0.25)) },
+            FromWorker::Unusable("no".into()),
+            FromWorker::Failed(3, "no".into()),
+            FromWorker::Pong,
+            FromWorker::Log(2, "hm".into()),
+        ] {
+            let read = FromWorker::decode(&only_frame(&message.encode().unwrap())).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{message:?}"));
+        }
+    }
+
+    #[test]
+    fn garbage_is_refused_without_harm() {
+        let good = FromWorker::Answer(answer()).encode().unwrap();
+        for cut in 5..good.len() - 1 {
+            assert_eq!(FromWorker::decode(&good[4..cut]).unwrap_err(), FrameError::Garbled);
+        }
+        for frame in
+            [&[][..], &[0], &[ANSWER], &[ANSWER, 255, 255, 255, 255, 255, 255, 255, 255], &[PONG, 0], &[READY, b'{']]
+        {
+            assert_eq!(FromWorker::decode(frame).unwrap_err(), FrameError::Garbled, "{frame:?}");
+        }
+        assert_eq!(ToWorker::decode(&[CLASSIFY, 1, 255, 255, 255, 255]).unwrap_err(), FrameError::Garbled);
+        let mut buffer = FrameBuffer::default();
+        buffer.push(&[255; 8]);
+        assert_eq!(buffer.frame(), Err(FrameError::TooLong(u32::MAX as usize)));
+    }
+}

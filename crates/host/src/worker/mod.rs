@@ -1,0 +1,81 @@
+//! Plugins in processes of their own: what a plugin breaks there, it breaks for itself.
+//!
+//! The program starts itself again as a worker, which loads one plugin and judges the batches that come down a socket.
+//! A worker that crashes, hangs, swells or talks nonsense is killed and waited for; the next call starts another, and
+//! [`bisect`](crate::bisect) finds the paragraph that did it.
+//!
+//! The decision that matters: everything that may go wrong goes wrong in the worker. The deadline, the signs of life
+//! and the checks of every answer are on the program's side; limits and the sandbox are put on before the library is
+//! loaded, so that even its initialisers run under them. It is a protection against faults, and makes mischief harder;
+//! it is no jail for hostile code, which shares the user's kernel, processor and memory.
+
+mod child;
+pub mod frame;
+mod limits;
+mod pool;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use pool::Pool;
+pub use serve::worker_main;
+
+/// How worker processes are run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WorkerOptions {
+    /// The executable to start: one that calls [`worker_main`].
+    pub program: PathBuf,
+    /// Its first arguments; those of [`worker_main`] come after them.
+    pub args: Vec<OsString>,
+    /// Worker processes for each plugin. Default: 1.
+    pub workers: usize,
+    /// How long a batch may take. Parts of a batch that failed get less. Default: 60 s.
+    pub deadline: Duration,
+    /// How long it may take to load the plugin and its model. Default: 120 s.
+    pub start_deadline: Duration,
+    /// How long a worker may be silent when asked for a sign of life: it is then stopped or starved, not just slow.
+    /// Default: 15 s.
+    pub heartbeat: Duration,
+    /// Bytes of address space for each worker. Default: 4 GiB.
+    pub memory: Option<u64>,
+    /// Processor time for each batch, all threads together, rounded up to seconds. Default: none but what the deadline
+    /// leaves.
+    pub cpu: Option<Duration>,
+    /// Whether workers drop what a classifier does not need.
+    pub sandbox: Sandbox,
+    /// Files and folders that plugins may read in the sandbox, besides their own folder and the system's libraries:
+    /// models.
+    pub readable: Vec<PathBuf>,
+}
+
+/// Whether workers drop what a classifier does not need: the network, starting programs, writing files, and reading
+/// files other than their own. On Linux only; a kernel that lacks a part of it is no error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// They do.
+    #[default]
+    On,
+    /// They keep what the program may do.
+    Off,
+}
+
+impl WorkerOptions {
+    /// The defaults, with `program args...` as the command that starts a worker.
+    pub fn new(program: impl Into<PathBuf>, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Self {
+            program: program.into(),
+            args: args.into_iter().map(Into::into).collect(),
+            workers: 1,
+            deadline: Duration::from_secs(60),
+            start_deadline: Duration::from_secs(120),
+            heartbeat: Duration::from_secs(15),
+            memory: Some(4 << 30),
+            cpu: None,
+            sandbox: Sandbox::On,
+            readable: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The workers of one plugin, as something that judges batches.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use lundian_core::{Batch, Cancel, ClassifierError, Output, Thresholds};
+use lundian_plugin::border::{abi, error_of};
+
+use super::WorkerOptions;
+use super::child::{Child, Gone, PluginLog};
+use super::frame::{FromWorker, Load, ToWorker};
+use crate::HostError;
+use crate::bisect::{Attempt, Setback};
+
+/// The least part of the deadline that a part of a batch gets: what a call costs whatever its size.
+const LEAST_SHARE: f64 = 0.125;
+
+/// Workers that wait for batches. A worker that was lost is replaced when it is next needed.
+pub(crate) struct Pool {
+    options: WorkerOptions,
+    load: Load,
+    theses: usize,
+    thresholds: Option<Thresholds>,
+    log: PluginLog,
+    idle: Mutex<Vec<Option<Child>>>,
+    freed: Condvar,
+}
+
+impl Pool {
+    /// Starts the first worker, to learn whether the plugin can be made at all.
+    pub(crate) fn start(options: WorkerOptions, load: Load, theses: usize, log: PluginLog) -> Result<Self, HostError> {
+        let (first, thresholds) = start(&options, &load, &log).map_err(|e| match e {
+            StartError::Host(message) => HostError::Worker { id: load.id.clone(), message },
+            StartError::Unusable(message) => HostError::Unusable { message },
+            StartError::Create(error) => HostError::Create { id: load.id.clone(), error },
+        })?;
+        let mut idle: Vec<Option<Child>> = (1..options.workers).map(|_| None).collect();
+        idle.push(Some(first));
+        Ok(Self { options, load, theses, thresholds, log, idle: Mutex::new(idle), freed: Condvar::new() })
+    }
+
+    fn take(&self) -> Option<Child> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match idle.pop() {
+                Some(slot) => return slot,
+                None => idle = self.freed.wait(idle).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn give_back(&self, slot: Option<Child>) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+        self.freed.notify_one();
+    }
+
+    fn ask(&self, worker: &mut Child, part: &Batch<'_>, share: f64) -> Result<Result<Output, Setback>, Gone> {
+        let request = match ToWorker::classify(part) {
+            Ok(request) => request,
+            Err(e) => return Ok(Err(Setback::Paragraphs(format!("it would be sent {e}")))),
+        };
+        worker.send(&request)?;
+        let limit = self.options.deadline.mul_f64(share.max(LEAST_SHARE));
+        match worker.receive(limit, &part.cancel)? {
+            FromWorker::Failed(status, message) => Ok(Err(error_of(status, message).into())),
+            FromWorker::Answer(mut out) if (out.rows(), out.theses()) == (part.len(), self.theses) => {
+                let checked = out.fail_broken_rows(|row| part.units[row].text);
+                Ok(checked.map(|()| out).map_err(|e| Setback::Paragraphs(format!("the answer is wrong: {e}"))))
+            }
+            FromWorker::Answer(out) => {
+                let (rows, expected) = (out.rows(), part.len());
+                Ok(Err(Setback::Paragraphs(format!("it answered {rows} rows for {expected} paragraphs"))))
+            }
+            _ => Err(Gone::Nonsense(super::frame::FrameError::Garbled)),
+        }
+    }
+}
+
+impl Attempt for Pool {
+    fn attempt(&self, part: &Batch<'_>, share: f64) -> Result<Output, Setback> {
+        let mut worker = match self.take() {
+            Some(worker) => worker,
+            None => match start(&self.options, &self.load, &self.log) {
+                Ok((worker, _)) => worker,
+                Err(e) => {
+                    self.give_back(None);
+                    return Err(Setback::Plugin(format!("it could not be started again: {}", e.message())));
+                }
+            },
+        };
+        match self.ask(&mut worker, part, share) {
+            Ok(answer) => {
+                self.give_back(Some(worker));
+                answer
+            }
+            Err(gone) => {
+                let reason = worker.end(&gone);
+                self.give_back(None);
+                if matches!(gone, Gone::Cancelled) {
+                    return Err(Setback::Call(ClassifierError::Cancelled));
+                }
+                Err(Setback::Paragraphs(format!("its process {reason}")))
+            }
+        }
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        self.thresholds.clone().unwrap_or_default()
+    }
+}
+
+/// Why a worker with its plugin could not be started.
+enum StartError {
+    /// The process.
+    Host(String),
+    /// The library.
+    Unusable(String),
+    /// The plugin.
+    Create(ClassifierError),
+}
+
+impl StartError {
+    fn message(self) -> String {
+        match self {
+            Self::Host(message) | Self::Unusable(message) => message,
+            Self::Create(error) => error.to_string(),
+        }
+    }
+}
+
+fn start(options: &WorkerOptions, load: &Load, log: &PluginLog) -> Result<(Child, Option<Thresholds>), StartError> {
+    let frame = ToWorker::load(load).map_err(|e| StartError::Host(format!("would be sent {e}")))?;
+    let mut worker = Child::start(options, Arc::clone(log)).map_err(StartError::Host)?;
+    let answer = worker.send(&frame).and_then(|()| worker.receive(options.start_deadline, &Cancel::default()));
+    match answer {
+        Ok(FromWorker::Ready { thresholds }) => Ok((worker, thresholds)),
+        Ok(FromWorker::Unusable(message)) => Err(StartError::Unusable(message)),
+        Ok(FromWorker::Failed(status, message)) => Err(StartError::Create(match status {
+            abi::STATUS_OK => ClassifierError::Failed(message),
+            status => error_of(status, message),
+        })),
+        Ok(_) => Err(StartError::Host(worker.end(&Gone::Nonsense(super::frame::FrameError::Garbled)))),
+        Err(gone) => Err(StartError::Host(worker.end(&gone))),
+    }
+}

@@ -1,0 +1,224 @@
+//! The worker itself: loads one plugin and answers until its channel closes.
+//!
+//! One thread reads the channel and answers signs of life, so that a plugin that computes for long is told from a
+//! process that is stuck; the main thread, which has the largest stack, runs the plugin.
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use lundian_core::{Batch, Cancel, Classifier as _, Output, Setup, Taxonomy};
+use lundian_plugin::border::{Foreign, Level, status_of};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+use super::frame::{FrameBuffer, FromWorker, Load, PREAMBLE, ToWorker};
+use super::limits;
+use crate::native::{check_agreement, check_hash, load, read_library, sha256_hex};
+use crate::{MANIFEST_FILE, Manifest};
+
+/// Exit code of a worker whose channel closed before its work was done, or was closed by its plugin.
+pub(crate) const LOST_CHANNEL: u8 = 74;
+
+/// Runs a worker process: what the program does when it is started with the arguments of
+/// [`WorkerOptions`](crate::WorkerOptions), of which `args` is the rest. It must be the first thing that the program
+/// does. Returns when the channel closes.
+pub fn worker_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let parent = args.into_iter().next().and_then(|arg| arg.to_str()?.parse().ok());
+    // Before anything that takes time: a parent that dies from here on takes the worker with it.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    let orphaned = parent != getppid().map(|pid| pid.as_raw_nonzero().get());
+    match Channel::open() {
+        Some(channel) if !orphaned => match serve(&channel) {
+            Some(()) => ExitCode::SUCCESS,
+            None => ExitCode::from(LOST_CHANNEL),
+        },
+        _ => ExitCode::from(LOST_CHANNEL),
+    }
+}
+
+/// Serves until the channel closes; `None` if it closed too early or brought nonsense.
+fn serve(channel: &Arc<Channel>) -> Option<()> {
+    let mut incoming = Incoming { channel: Arc::clone(channel), buffer: FrameBuffer::default() };
+    channel.send_bytes(&PREAMBLE)?;
+    if incoming.preamble()? != PREAMBLE {
+        return None;
+    }
+    let frame = incoming.frame()?;
+    let Ok(ToWorker::Load(order)) = ToWorker::decode(&frame) else { return None };
+    let prepared = prepare(&order, channel);
+    // After the sandbox, so that this thread is in it too; before the library is loaded, so that it can be waited for.
+    let (requests, inbox) = mpsc::channel();
+    let cancel = Arc::new(Mutex::new(Cancel::default()));
+    let current = Arc::clone(&cancel);
+    std::thread::spawn(move || incoming.run(&requests, &current));
+    let plugin = match prepared.and_then(|bytes| make(&order, &bytes, channel)) {
+        Ok(plugin) => plugin,
+        Err(refusal) => {
+            channel.send(&refusal)?;
+            // The program closes the channel when it has read why.
+            return inbox.recv().err().map(|_| ());
+        }
+    };
+    channel.send(&FromWorker::Ready { thresholds: plugin.foreign.own_thresholds().cloned() })?;
+    for request in inbox {
+        let Ok(ToWorker::Classify { evidence, units }) = ToWorker::decode(&request) else { return None };
+        limits::allow_cpu(order.cpu_seconds);
+        let mut batch = Batch::new(&units).with_cancel(cancel.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        batch.evidence = evidence;
+        let mut out = Output::new(units.len(), plugin.theses);
+        let answer = match plugin.foreign.classify(&batch, &mut out) {
+            Ok(()) => FromWorker::Answer(out),
+            Err(error) => {
+                let (status, message) = status_of(&error);
+                FromWorker::Failed(status, message)
+            }
+        };
+        channel.send(&answer)?;
+    }
+    Some(())
+}
+
+struct Plugin {
+    foreign: Foreign,
+    theses: usize,
+}
+
+/// Reads the library, then gives up whatever the plugin is not to have.
+fn prepare(order: &Load, channel: &Arc<Channel>) -> Result<Vec<u8>, FromWorker> {
+    let unusable = |e: crate::HostError| FromWorker::Unusable(e.to_string());
+    let bytes = read_library(&order.id, &order.library).map_err(unusable)?;
+    check_hash(&order.id, &order.library, &order.sha256, &sha256_hex(&bytes)).map_err(unusable)?;
+    limits::set(order);
+    if order.sandbox {
+        for missing in limits::enter_sandbox(order) {
+            channel.log(Level::Warn, &format!("the sandbox is incomplete: {missing}"));
+        }
+    }
+    Ok(bytes)
+}
+
+fn make(order: &Load, bytes: &[u8], channel: &Arc<Channel>) -> Result<Plugin, FromWorker> {
+    let unusable = |e: crate::HostError| FromWorker::Unusable(e.to_string());
+    let entry = load(bytes, &order.library).map_err(unusable)?;
+    let manifest = Manifest::parse(&order.manifest, &order.dir.join(MANIFEST_FILE)).map_err(|e| unusable(e.into()))?;
+    check_agreement(&entry, &manifest, &order.library).map_err(unusable)?;
+    let taxonomy = Taxonomy::from_json(&order.taxonomy).map_err(|e| FromWorker::Unusable(e.to_string()))?;
+    let setup = Setup::new(&taxonomy, &order.settings).with_dir(&order.dir);
+    let log = Arc::clone(channel);
+    let foreign = Foreign::create(entry, &setup, Arc::new(move |level, line| log.log(level, line)));
+    let foreign = foreign.map_err(|error| {
+        let (status, message) = status_of(&error);
+        FromWorker::Failed(status, message)
+    })?;
+    Ok(Plugin { foreign, theses: taxonomy.len() })
+}
+
+/// The worker's end of the channel.
+struct Channel {
+    socket: UnixStream,
+    sending: Mutex<()>,
+}
+
+impl Channel {
+    /// Takes the channel, which is standard input, away from where a plugin would look for input.
+    fn open() -> Option<Arc<Self>> {
+        let socket = rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), 64).ok()?;
+        let nothing = std::fs::File::open("/dev/null").ok()?;
+        rustix::stdio::dup2_stdin(nothing).ok()?;
+        Some(Arc::new(Self { socket: UnixStream::from(socket), sending: Mutex::default() }))
+    }
+
+    fn send(&self, message: &FromWorker) -> Option<()> {
+        let frame = message.encode().or_else(|e| {
+            let why = format!("the answer would be {e}");
+            FromWorker::Failed(lundian_plugin::border::abi::STATUS_FAILED, why).encode()
+        });
+        self.send_bytes(&frame.ok()?)
+    }
+
+    fn send_bytes(&self, mut bytes: &[u8]) -> Option<()> {
+        let _sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        while !bytes.is_empty() {
+            match rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+        Some(())
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        // A log line that cannot be sent has no other place to go.
+        let _ = self.send(&FromWorker::Log(level.to_abi(), line.to_owned()));
+    }
+}
+
+/// What comes down the channel.
+struct Incoming {
+    channel: Arc<Channel>,
+    buffer: FrameBuffer,
+}
+
+impl Incoming {
+    fn preamble(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(preamble) = self.buffer.take(PREAMBLE.len()) {
+                return Some(preamble);
+            }
+            self.fill()?;
+        }
+    }
+
+    fn frame(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(frame) = self.buffer.frame().ok()? {
+                return Some(frame);
+            }
+            self.fill()?;
+        }
+    }
+
+    fn fill(&mut self) -> Option<()> {
+        let mut bytes = [0; 1 << 16];
+        loop {
+            match (&self.channel.socket).read(&mut bytes) {
+                Ok(0) => return None,
+                Ok(n) => {
+                    self.buffer.push(&bytes[..n]);
+                    return Some(());
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Passes batches on to the main thread and deals with the rest. When the channel closes, ends the process,
+    /// whatever the plugin is doing, and without running its clean-up code.
+    fn run(mut self, requests: &mpsc::Sender<Vec<u8>>, cancel: &Mutex<Cancel>) {
+        while let Some(frame) = self.frame() {
+            match ToWorker::decode(&frame) {
+                Ok(ToWorker::Classify { .. }) => {
+                    *cancel.lock().unwrap_or_else(PoisonError::into_inner) = Cancel::default();
+                    if requests.send(frame).is_err() {
+                        break;
+                    }
+                }
+                Ok(ToWorker::Cancel) => cancel.lock().unwrap_or_else(PoisonError::into_inner).cancel(),
+                Ok(ToWorker::Ping) => {
+                    if self.channel.send(&FromWorker::Pong).is_none() {
+                        break;
+                    }
+                }
+                _ => break,
+            }
+        }
+        // SAFETY: ends the process on the spot, which is always possible.
+        unsafe { libc::_exit(i32::from(LOST_CHANNEL)) }
+    }
+}
