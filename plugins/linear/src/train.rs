@@ -1,0 +1,319 @@
+//! Training: from labelled samples to a [`Model`].
+//!
+//! The decision that matters: everything that follows the weights (the calibration, the threshold, the scores that a
+//! stacked aggregate learns from) is fitted on cross-fitted scores, of samples whose section or document the weights
+//! have not seen. Nobody's paragraphs are on both sides.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use lundian_plugin::{Sample, Taxonomy, Thresholds};
+use lundian_text::normalise;
+use serde_json::Value;
+
+use crate::calibration;
+use crate::model::{Model, Quantised};
+use crate::params::{Params, ValidParams};
+use crate::solver::{Plane, Stop, logistic_regression};
+use crate::tfidf::{Counts, Features};
+use crate::threshold::best_threshold;
+
+/// Passes over the samples after which a solver stops; a few dozen are usual.
+const PASSES: usize = 1000;
+
+/// How far training has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What has just been finished.
+    pub stage: Stage,
+    /// Steps finished.
+    pub done: usize,
+    /// Steps in all.
+    pub total: usize,
+}
+
+/// A step of training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Counting n-grams.
+    Count,
+    /// A model of all samples but those of one fold, for held-out scores.
+    Fold,
+    /// The model of all samples.
+    Fit,
+}
+
+/// Why training is not possible.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// No sample argues anything.
+    #[error("none of the {0} samples argues a thesis: nothing can be learned from them")]
+    NoLabels(usize),
+    /// Too few authors or documents to hold some out.
+    #[error(
+        "{folds} folds need at least as many sections or documents, and the samples come from {clusters}: \
+         give more samples or set folds = {clusters}"
+    )]
+    Clusters {
+        /// Folds asked for.
+        folds: usize,
+        /// Sections, or documents where there are none.
+        clusters: usize,
+    },
+    /// A label of a thesis that the taxonomy does not have.
+    #[error("sample {id:?} argues thesis number {thesis} of a taxonomy of {theses}")]
+    Thesis {
+        /// The sample.
+        id: String,
+        /// The thesis.
+        thesis: usize,
+        /// Theses in the taxonomy.
+        theses: usize,
+    },
+    /// No sample to calibrate on.
+    #[error("no sample has one of the sources {0:?} that calibrate_on names")]
+    CalibrateOn(Vec<String>),
+    /// The samples have no n-gram in common.
+    #[error("no n-gram occurs in {min_df} samples: lower min_df, or give more samples")]
+    NoFeatures {
+        /// Samples asked for.
+        min_df: u32,
+    },
+    /// Two n-grams that cannot be told apart.
+    #[error("{0}")]
+    Vocabulary(String),
+}
+
+/// Trains a model on `samples`, labelled by `taxonomy`.
+///
+/// Its calibration and threshold come from cross-fitted scores of the samples (of those that
+/// [`Params::calibrate_on`] names, if any). The same samples, parameters and seed give the same model, on any number
+/// of threads. Normalises the texts itself; stances do not matter.
+///
+/// # Errors
+/// When the samples do not suffice.
+pub fn train(
+    taxonomy: &Taxonomy,
+    samples: &[Sample],
+    params: &ValidParams,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Model, TrainError> {
+    let job = Job::new(taxonomy, samples, params.get(), 1, progress)?;
+    let logits = job.held_out_logits(progress);
+    let all: Vec<usize> = (0..samples.len()).collect();
+    let (features, planes) = job.fit(&all);
+    if features.df.is_empty() {
+        return Err(TrainError::NoFeatures { min_df: params.get().min_df });
+    }
+    let calibration = job.calibrate(&logits, &job.representative(&all));
+    let thresholds = {
+        let rows = job.representative(&all);
+        let mut scores = logits;
+        job.to_probabilities(&mut scores, &calibration, &all);
+        let scores: Vec<f32> = rows.iter().flat_map(|&r| job.row(&scores, r)).copied().collect();
+        let argued: Vec<bool> = rows.iter().flat_map(|&r| job.row(&job.argued, r)).copied().collect();
+        Thresholds {
+            global: best_threshold(job.theses, &scores, &argued),
+            per_thesis: BTreeMap::new(),
+            origin: "chosen on cross-fitted scores of the training samples".to_owned(),
+        }
+    };
+    let vocabulary = job.counts.vocabulary(&features).map_err(TrainError::Vocabulary)?;
+    let weights = (0..features.df.len()).map(|f| planes.iter().map(|plane| plane.weights[f] as f32).collect());
+    let model = Model {
+        theses: taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
+        vocabulary,
+        texts: features.texts as u32,
+        idf: Model::idf_of(features.texts as u32, &features.df),
+        df: features.df,
+        quantised: Quantised::new(planes.len(), weights),
+        biases: planes.iter().map(|plane| plane.bias as f32).collect(),
+        calibration,
+        params: params.get().clone(),
+        thresholds,
+        data: Vec::new(),
+        metrics: BTreeMap::new(),
+    };
+    progress(Progress { stage: Stage::Fit, done: job.steps, total: job.steps });
+    Ok(model)
+}
+
+/// Out-of-fold calibrated scores of the samples themselves: `samples x theses`, row-major, in [0, 1]. Neither the
+/// weights nor the calibration behind a score have seen its section (else document), so that an aggregate may learn
+/// from them. The folds are those of [`train`] with the same parameters.
+///
+/// # Errors
+/// As [`train`].
+pub fn cross_fit(
+    taxonomy: &Taxonomy,
+    samples: &[Sample],
+    params: &ValidParams,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<f32>, TrainError> {
+    let job = Job::new(taxonomy, samples, params.get(), 0, progress)?;
+    let mut scores = job.held_out_logits(progress);
+    let calibrations: Vec<_> = (0..params.get().folds)
+        .map(|fold| {
+            let others = job.rows_where(|f| f != fold);
+            job.calibrate(&scores, &job.representative(&others))
+        })
+        .collect();
+    for (fold, calibration) in calibrations.iter().enumerate() {
+        job.to_probabilities(&mut scores, calibration, &job.rows_where(|f| f == fold));
+    }
+    Ok(scores)
+}
+
+/// The fold of each sample. Clusters, the largest first, go to the fold that has the fewest samples so far.
+pub(crate) fn folds(samples: &[Sample], folds: usize, seed: u64) -> Result<Vec<usize>, TrainError> {
+    let mut members: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (i, sample) in samples.iter().enumerate() {
+        members.entry(sample.cluster()).or_default().push(i);
+    }
+    if members.len() < folds {
+        return Err(TrainError::Clusters { folds, clusters: members.len() });
+    }
+    let mut clusters: Vec<(&str, Vec<usize>)> = members.into_iter().collect();
+    clusters.sort_unstable();
+    crate::random::Random::new(seed).shuffle(&mut clusters);
+    clusters.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
+    let mut sizes = vec![0; folds];
+    let mut fold_of = vec![0; samples.len()];
+    for (_, rows) in clusters {
+        let fold = (0..folds).min_by_key(|&f| sizes[f]).unwrap_or(0);
+        sizes[fold] += rows.len();
+        rows.into_iter().for_each(|row| fold_of[row] = fold);
+    }
+    Ok(fold_of)
+}
+
+/// What all steps of one training share.
+struct Job<'a> {
+    params: &'a Params,
+    theses: usize,
+    counts: Counts,
+    /// `samples x theses`.
+    argued: Vec<bool>,
+    fold_of: Vec<usize>,
+    /// Of each sample, whether it calibrates.
+    calibrates: Vec<bool>,
+    steps: usize,
+}
+
+impl<'a> Job<'a> {
+    fn new(
+        taxonomy: &Taxonomy,
+        samples: &[Sample],
+        params: &'a Params,
+        fits: usize,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, TrainError> {
+        let theses = taxonomy.len();
+        let mut argued = vec![false; samples.len() * theses];
+        for (row, sample) in samples.iter().enumerate() {
+            for label in &sample.labels {
+                if label.thesis >= theses {
+                    let id = sample.paragraph.id.clone();
+                    return Err(TrainError::Thesis { id, thesis: label.thesis, theses });
+                }
+                argued[row * theses + label.thesis] = true;
+            }
+        }
+        if !argued.contains(&true) {
+            return Err(TrainError::NoLabels(samples.len()));
+        }
+        let fold_of = folds(samples, params.folds, params.seed)?;
+        let wanted = &params.calibrate_on;
+        let source = |s: &Sample| s.paragraph.extra.get("source").and_then(Value::as_str).unwrap_or("").to_owned();
+        let calibrates: Vec<bool> = samples.iter().map(|s| wanted.is_empty() || wanted.contains(&source(s))).collect();
+        if !calibrates.contains(&true) {
+            return Err(TrainError::CalibrateOn(wanted.clone()));
+        }
+        let texts: Vec<String> = samples.iter().map(|s| normalise(&s.paragraph.text)).collect();
+        let counts = Counts::new(&texts, &(params.min_ngram..=params.max_ngram));
+        let steps = 1 + params.folds + fits;
+        progress(Progress { stage: Stage::Count, done: 1, total: steps });
+        Ok(Self { params, theses, counts, argued, fold_of, calibrates, steps })
+    }
+
+    fn row<'m, T>(&self, matrix: &'m [T], row: usize) -> &'m [T] {
+        &matrix[row * self.theses..(row + 1) * self.theses]
+    }
+
+    fn rows_where(&self, wanted: impl Fn(usize) -> bool) -> Vec<usize> {
+        (0..self.fold_of.len()).filter(|&row| wanted(self.fold_of[row])).collect()
+    }
+
+    fn representative(&self, rows: &[usize]) -> Vec<usize> {
+        rows.iter().copied().filter(|&row| self.calibrates[row]).collect()
+    }
+
+    /// For each sample, the logits of a model trained without its fold.
+    fn held_out_logits(&self, progress: &mut dyn FnMut(Progress)) -> Vec<f32> {
+        let mut logits = vec![0.0; self.argued.len()];
+        for fold in 0..self.params.folds {
+            let held_out = self.rows_where(|f| f == fold);
+            let (features, planes) = self.fit(&self.rows_where(|f| f != fold));
+            let rows = self.counts.rows(&features, &held_out);
+            for (i, &sample) in held_out.iter().enumerate() {
+                for (thesis, plane) in planes.iter().enumerate() {
+                    logits[sample * self.theses + thesis] = plane.logit(rows.row(i)) as f32;
+                }
+            }
+            progress(Progress { stage: Stage::Fold, done: fold + 2, total: self.steps });
+        }
+        logits
+    }
+
+    /// One plane per thesis, from the samples numbered `among`.
+    fn fit(&self, among: &[usize]) -> (Features, Vec<Plane>) {
+        let features = self.counts.features(among, self.params.min_df, self.params.max_features);
+        let rows = self.counts.rows(&features, among);
+        let stop = Stop { tolerance: self.params.tolerance, passes: PASSES };
+        let fit_one = |thesis: usize| {
+            let positive: Vec<bool> = among.iter().map(|&row| self.row(&self.argued, row)[thesis]).collect();
+            let weight = |positive: &bool| if *positive { self.params.positive_weight } else { 1.0 };
+            let costs: Vec<f64> = positive.iter().map(|p| self.params.c * weight(p)).collect();
+            logistic_regression(&rows, &positive, &costs, stop, self.params.seed.wrapping_add(thesis as u64))
+        };
+        let threads = match self.params.threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let thesis = next.fetch_add(1, Ordering::Relaxed);
+                if thesis >= self.theses {
+                    return done;
+                }
+                done.push((thesis, fit_one(thesis)));
+            }
+        };
+        let mut planes: Vec<(usize, Plane)> = thread::scope(|scope| {
+            let workers: Vec<_> = (1..threads.min(self.theses)).map(|_| scope.spawn(work)).collect();
+            let mut done = work();
+            for worker in workers {
+                done.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            done
+        });
+        planes.sort_unstable_by_key(|(thesis, _)| *thesis);
+        (features, planes.into_iter().map(|(_, plane)| plane).collect())
+    }
+
+    fn calibrate(&self, logits: &[f32], rows: &[usize]) -> Vec<calibration::Sigmoid> {
+        let chosen: Vec<f32> = rows.iter().flat_map(|&r| self.row(logits, r)).copied().collect();
+        let argued: Vec<bool> = rows.iter().flat_map(|&r| self.row(&self.argued, r)).copied().collect();
+        calibration::fit(self.theses, &chosen, &argued)
+    }
+
+    fn to_probabilities(&self, logits: &mut [f32], calibration: &[calibration::Sigmoid], rows: &[usize]) {
+        for &row in rows {
+            calibration::to_probabilities(calibration, &mut logits[row * self.theses..(row + 1) * self.theses]);
+        }
+    }
+}
