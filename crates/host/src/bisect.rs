@@ -18,6 +18,7 @@ pub(crate) enum Setback {
     /// No paragraph is.
     Call(ClassifierError),
     /// The plugin is beyond help.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only a worker can be lost"))]
     Plugin(String),
 }
 

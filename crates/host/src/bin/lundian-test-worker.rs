@@ -2,6 +2,12 @@
 
 use std::process::ExitCode;
 
+#[cfg(unix)]
 fn main() -> ExitCode {
     lundian_host::worker_main(std::env::args_os().skip(1))
+}
+
+#[cfg(not(unix))]
+fn main() -> ExitCode {
+    ExitCode::FAILURE
 }

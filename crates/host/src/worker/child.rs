@@ -14,9 +14,9 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::WorkerOptions;
 use super::frame::{FrameBuffer, FrameError, FromWorker, PREAMBLE, ToWorker};
 use super::serve::LOST_CHANNEL;
+use super::{WorkerOptions, send_some};
 
 /// Receives the lines of one plugin's log.
 pub(crate) type PluginLog = Arc<dyn Fn(Level, &str) + Send + Sync>;
@@ -123,8 +123,8 @@ impl Child {
     pub(crate) fn send(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
         let start = Instant::now();
         while !bytes.is_empty() {
-            // Without SIGPIPE, which would end the program; and without waiting for ever for a worker that is stopped.
-            match rustix::net::send(&self.channel, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            // Not waiting: a worker that is stopped would never make room.
+            match send_some(&self.channel, bytes, SendFlags::DONTWAIT) {
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) if start.elapsed() > self.heartbeat => return Err(Gone::Stuck(self.heartbeat)),

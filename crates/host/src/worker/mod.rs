@@ -2,7 +2,7 @@
 //!
 //! The program starts itself again as a worker, which loads one plugin and judges the batches that come down a socket.
 //! A worker that crashes, hangs, swells or talks nonsense is killed and waited for; the next call starts another, and
-//! [`bisect`](crate::bisect) finds the paragraph that did it.
+//! the module `bisect` finds the paragraph that did it.
 //!
 //! The decision that matters: everything that may go wrong goes wrong in the worker. The deadline, the signs of life
 //! and the checks of every answer are on the program's side; limits and the sandbox are put on before the library is
@@ -16,10 +16,12 @@ mod pool;
 mod serve;
 
 use std::ffi::OsString;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use pool::Pool;
+use rustix::net::SendFlags;
 pub use serve::worker_main;
 
 /// How worker processes are run.
@@ -78,4 +80,13 @@ impl WorkerOptions {
             readable: Vec::new(),
         }
     }
+}
+
+/// Sends some of `bytes`, without the signal that would end a process whose peer is gone.
+fn send_some(socket: &UnixStream, bytes: &[u8], flags: SendFlags) -> rustix::io::Result<usize> {
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = flags | SendFlags::NOSIGNAL;
+    #[cfg(target_vendor = "apple")]
+    rustix::net::sockopt::set_socket_nosigpipe(socket, true)?;
+    rustix::net::send(socket, bytes, flags)
 }

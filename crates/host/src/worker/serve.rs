@@ -13,10 +13,10 @@ use lundian_core::{Batch, Cancel, Classifier as _, Output, Setup, Taxonomy};
 use lundian_plugin::border::{Foreign, Level, status_of};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::getppid;
 
 use super::frame::{FrameBuffer, FromWorker, Load, PREAMBLE, ToWorker};
-use super::limits;
+use super::{limits, send_some};
 use crate::native::{check_agreement, check_hash, load, read_library, sha256_hex};
 use crate::{MANIFEST_FILE, Manifest};
 
@@ -29,7 +29,8 @@ pub(crate) const LOST_CHANNEL: u8 = 74;
 pub fn worker_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parent = args.into_iter().next().and_then(|arg| arg.to_str()?.parse().ok());
     // Before anything that takes time: a parent that dies from here on takes the worker with it.
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let orphaned = parent != getppid().map(|pid| pid.as_raw_nonzero().get());
     match Channel::open() {
         Some(channel) if !orphaned => match serve(&channel) {
@@ -143,7 +144,7 @@ impl Channel {
     fn send_bytes(&self, mut bytes: &[u8]) -> Option<()> {
         let _sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         while !bytes.is_empty() {
-            match rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL) {
+            match send_some(&self.socket, bytes, SendFlags::empty()) {
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(Errno::INTR) => {}
                 Err(_) => return None,
