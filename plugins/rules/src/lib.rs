@@ -8,8 +8,8 @@ mod calibration;
 mod chain;
 mod normal;
 mod pack;
+mod pattern;
 mod program;
-mod required;
 mod scan;
 
 use std::fmt;
@@ -23,7 +23,7 @@ use lundian_plugin::{
 use serde::Deserialize;
 
 pub use calibration::{Calibration, PRIOR_STRENGTH, calibrate};
-pub use pack::{Pack, UnknownThesis};
+pub use pack::{Origin, Pack};
 use program::{Program, Scratch};
 use scan::LONGEST;
 
@@ -148,7 +148,7 @@ impl fmt::Display for ExampleFailure {
 pub fn bundled(taxonomy: &Taxonomy) -> (Vec<Pack>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let packs = BUNDLED.iter().map(|(path, source)| {
-        let (pack, mut found) = Pack::parse(path, source, taxonomy, UnknownThesis::Skip);
+        let (pack, mut found) = Pack::parse(path, source, taxonomy, Origin::BuiltIn);
         diagnostics.append(&mut found);
         pack
     });

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lundian_plugin::{Diagnostic, Stance, Taxonomy, Unit};
-use regex::{Regex, RegexBuilder};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::normal;
+use crate::pattern::Pattern;
 
 /// The format that this program reads.
 const FORMAT: i64 = 1;
@@ -60,7 +60,7 @@ pub(crate) struct Conditions {
     pub(crate) all: Vec<Vec<TermId>>,
     pub(crate) near: Vec<Chain>,
     pub(crate) sequence: Vec<Chain>,
-    pub(crate) regex: Vec<Regex>,
+    pub(crate) regex: Vec<Arc<Pattern>>,
     pub(crate) not: Vec<TermId>,
     pub(crate) not_before: Option<NotBefore>,
     pub(crate) context: Option<Context>,
@@ -112,24 +112,25 @@ impl Example {
     }
 }
 
-/// What to do with a rule for a thesis that the taxonomy does not have.
+/// Whose a pack is, which says how strictly it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownThesis {
-    /// It is a mistake: the pack was written for this taxonomy.
-    Error,
-    /// Leave the rule out: the pack serves any taxonomy that has some of its theses.
-    Skip,
+pub enum Origin {
+    /// The user's, written for this taxonomy: a thesis that it does not have is a mistake.
+    User,
+    /// Built in, for any taxonomy: rules for other theses are left out. Its expressions are compiled when they are first
+    /// needed, which saves half of the start; that they compile is shown by a test.
+    BuiltIn,
 }
 
 impl Pack {
     /// Reads a pack. `path` is only for messages. The rules that are right are in the pack, and every mistake is a
     /// diagnostic with line, column and hint.
-    pub fn parse(path: &str, source: &str, taxonomy: &Taxonomy, unknown: UnknownThesis) -> (Self, Vec<Diagnostic>) {
+    pub fn parse(path: &str, source: &str, taxonomy: &Taxonomy, origin: Origin) -> (Self, Vec<Diagnostic>) {
         let mut reader = Reader {
             path,
             source,
             taxonomy,
-            unknown,
+            origin,
             lists: BTreeMap::new(),
             terms: Vec::new(),
             ids: HashMap::new(),
@@ -149,7 +150,7 @@ impl Pack {
     pub fn read(path: &Path, taxonomy: &Taxonomy) -> (Self, Vec<Diagnostic>) {
         let shown = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(source) => Self::parse(&shown, &source, taxonomy, UnknownThesis::Error),
+            Ok(source) => Self::parse(&shown, &source, taxonomy, Origin::User),
             Err(e) => {
                 let d = Diagnostic::error(shown.as_str(), format!("cannot read the rule pack: {e}"))
                     .with_hint("name a TOML file in UTF-8");
@@ -193,7 +194,7 @@ struct Reader<'t, 'i> {
     path: &'t str,
     source: &'t str,
     taxonomy: &'t Taxonomy,
-    unknown: UnknownThesis,
+    origin: Origin,
     lists: BTreeMap<String, List<'t, 'i>>,
     terms: Vec<Term>,
     /// By the text of the pack.
@@ -346,7 +347,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         let groups = keys.take("groups").map_or_else(Vec::new, |v| self.groups(v));
         if !GROUPS.contains(&groups.len()) {
             let hint = format!("give {} to {} groups", GROUPS.start(), GROUPS.end());
-            self.error(value.span(), &format!("{} groups", groups.len()), Some(&hint));
+            self.error(value.span(), &format!("wrong number of groups: {}", groups.len()), Some(&hint));
         }
         let within = self.within(keys.take("within"), WITHIN);
         self.unknown_keys(keys, &["groups", "within"]);
@@ -473,19 +474,17 @@ impl<'t, 'i> Reader<'t, 'i> {
         Some(context)
     }
 
-    fn regex(&mut self, pattern: &str, span: Range<usize>) -> Option<Regex> {
-        // Compiled once, here: the set of rules borrows it. The size limit keeps a pack from eating the memory.
-        match RegexBuilder::new(&normal::pattern(pattern)).case_insensitive(true).size_limit(1 << 20).build() {
-            Ok(regex) if regex.is_match("") => {
-                self.error(span, "the expression matches the empty text", Some("make some part of it required"));
-                None
-            }
-            Ok(regex) => Some(regex),
-            Err(e) => {
-                // The last line of a syntax error says what is wrong; those above draw the place.
-                let text = e.to_string();
-                let what = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-                self.error(span, &format!("bad regular expression: {what}"), Some("the syntax is that of the Rust regex crate: no look-around, no back references; double each backslash in \"...\" or use '...'"));
+    fn regex(&mut self, pattern: &str, span: Range<usize>) -> Option<Arc<Pattern>> {
+        let checked = Pattern::new(pattern).and_then(|pattern| match self.origin {
+            Origin::User => pattern.compile().map(|_| pattern),
+            Origin::BuiltIn => Ok(pattern),
+        });
+        match checked {
+            Ok(pattern) => Some(Arc::new(pattern)),
+            Err(message) => {
+                let hint = "the syntax is that of the Rust regex crate: no look-around, no back references; some part \
+                            must be required; write it in '...', where a backslash is a backslash";
+                self.error(span, &message, Some(hint));
                 None
             }
         }
@@ -494,10 +493,10 @@ impl<'t, 'i> Reader<'t, 'i> {
     /// `None` on a mistake, `Some(None)` where the rule is to be left out.
     fn thesis(&mut self, value: &'t Value<'i>) -> Option<Option<usize>> {
         let slug = self.text(value, "the slug of a thesis")?;
-        match (self.taxonomy.index(slug), self.unknown) {
+        match (self.taxonomy.index(slug), self.origin) {
             (Some(index), _) => Some(Some(index)),
-            (None, UnknownThesis::Skip) => Some(None),
-            (None, UnknownThesis::Error) => {
+            (None, Origin::BuiltIn) => Some(None),
+            (None, Origin::User) => {
                 let hint = match self.taxonomy.nearest(slug) {
                     Some(near) => format!("did you mean {near:?}?"),
                     None => "`lundian thesis list` prints the slugs".to_owned(),

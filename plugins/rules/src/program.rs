@@ -6,15 +6,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use daachorse::CharwiseDoubleArrayAhoCorasickBuilder;
 use lundian_plugin::Unit;
-use regex::Regex;
 
 use crate::chain::{Item, chains};
 use crate::normal::ends_clause;
 use crate::pack::{Chain, Conditions, ELLIPSIS, NotBefore, Pack, TermId};
-use crate::required;
+use crate::pattern::Pattern;
 use crate::scan::{Automaton, LiteralId, Scan, Span};
 
 /// The terms of all packs.
@@ -28,7 +28,7 @@ struct Test {
     all: Vec<Vec<TermId>>,
     /// `near`, then `sequence`: any of each.
     chains: [Vec<Chain>; 2],
-    regex: Vec<Pattern>,
+    regex: Vec<Expression>,
     not: Vec<TermId>,
     not_before: Option<NotBefore>,
     /// Heading, previous paragraph, title.
@@ -36,8 +36,8 @@ struct Test {
 }
 
 #[derive(Debug)]
-struct Pattern {
-    regex: Regex,
+struct Expression {
+    pattern: Arc<Pattern>,
     /// At least one of these is in every match; `None` if nothing is known.
     required: Option<Vec<LiteralId>>,
 }
@@ -163,13 +163,12 @@ impl Test {
         let chains = |chains: &[Chain]| -> Vec<Chain> {
             chains.iter().map(|c| Chain { groups: groups(&c.groups), within: c.within }).collect()
         };
-        let pattern = |regex: &Regex| {
-            let required = required::literals(regex.as_str());
-            let required = required.map(|set| set.iter().map(|text| literals.literal(text)).collect());
-            Pattern { regex: regex.clone(), required }
+        let expression = |pattern: &Arc<Pattern>| {
+            let required = pattern.required().map(|set| set.iter().map(|text| literals.literal(text)).collect());
+            Expression { pattern: pattern.clone(), required }
         };
         Self {
-            regex: when.regex.iter().map(pattern).collect(),
+            regex: when.regex.iter().map(expression).collect(),
             any: terms(&when.any),
             all: groups(&when.all),
             chains: [chains(&when.near), chains(&when.sequence)],
@@ -228,12 +227,10 @@ impl Test {
             }
         }
         if !self.regex.is_empty() {
-            let possible = |p: &&Pattern| p.required.as_ref().is_none_or(|set| set.iter().any(|&l| scan.has(l)));
-            let mut matched = self.regex.iter().filter(possible).flat_map(|p| {
-                p.regex
-                    .find_iter(scan.text())
-                    .filter(|m| !m.is_empty())
-                    .map(|m| Span { start: m.start() as u32, end: m.end() as u32 })
+            let possible = |e: &&Expression| e.required.as_ref().is_none_or(|set| set.iter().any(|&l| scan.has(l)));
+            let regexes = self.regex.iter().filter(possible).filter_map(|e| e.pattern.regex());
+            let mut matched = regexes.flat_map(|regex| {
+                regex.find_iter(scan.text()).map(|m| Span { start: m.start() as u32, end: m.end() as u32 })
             });
             if !add(&mut matched.by_ref().filter(holds)) {
                 return None;

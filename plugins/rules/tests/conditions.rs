@@ -6,7 +6,7 @@ use lundian_plugin::serde_json::{Value, json};
 use lundian_plugin::{
     Batch, Classifier, ClassifierError, Label, Output, Paragraph, Plugin, Sample, Setup, Stance, Taxonomy, Unit,
 };
-use lundian_rules::{Calibration, Pack, Rules, UnknownThesis, calibrate};
+use lundian_rules::{Calibration, Origin, Pack, Rules, calibrate};
 
 const TAXONOMY: &str = r#"
 name = "two"
@@ -49,7 +49,7 @@ fn pack(rules: &[(f32, &str)]) -> String {
 
 fn rules(rules: &[(f32, &str)]) -> Rules {
     let taxonomy = taxonomy();
-    let (pack, diagnostics) = Pack::parse("p.toml", &pack(rules), &taxonomy, UnknownThesis::Error);
+    let (pack, diagnostics) = Pack::parse("p.toml", &pack(rules), &taxonomy, Origin::User);
     assert_eq!(diagnostics, []);
     Rules::new(&taxonomy, &[pack]).expect("one pack")
 }
@@ -248,7 +248,7 @@ fn examples_that_come_out_wrong_are_found() {
     let source = pack(&[(0.5, "any = ['过剩']")])
         .replace("positive = ['x']", "positive = ['过剩', { text = '不足', heading = '过剩' }]")
         .replace("negative = ['y']", "negative = [\n  '不足',\n  '並不過剩']");
-    let (pack, diagnostics) = Pack::parse("p.toml", &source, &taxonomy, UnknownThesis::Error);
+    let (pack, diagnostics) = Pack::parse("p.toml", &source, &taxonomy, Origin::User);
     assert_eq!(diagnostics, []);
     let failures = Rules::new(&taxonomy, &[pack]).unwrap().check();
     let shown: Vec<String> = failures.iter().map(ToString::to_string).collect();

@@ -1,10 +1,10 @@
 //! Every mistake of a pack is reported, all in one pass, each with line, column and mend.
 
 use lundian_plugin::Taxonomy;
-use lundian_rules::{Pack, UnknownThesis};
+use lundian_rules::{Origin, Pack};
 
 fn mistakes(source: &str) -> Vec<String> {
-    let (_, diagnostics) = Pack::parse("p.toml", source, &Taxonomy::china_economy(), UnknownThesis::Error);
+    let (_, diagnostics) = Pack::parse("p.toml", source, &Taxonomy::china_economy(), Origin::User);
     diagnostics.iter().map(ToString::to_string).collect()
 }
 
@@ -36,7 +36,7 @@ fn of_the_conditions() {
     assert_mistake("weight = 0.5\nregex = ['(']", "p.toml:11:10: bad regular expression: unclosed group");
     assert_mistake("weight = 0.5\nregex = ['x', 'a*']", "p.toml:11:15: the expression matches the empty text");
     assert_mistake("weight = 0.5\nnot = ['甲']", "p.toml:4:1: the rule has no condition");
-    assert_mistake("weight = 0.5\nnear = { groups = [['甲']] }", "p.toml:11:8: 1 groups (give 2 to 6");
+    assert_mistake("weight = 0.5\nnear = { groups = [['甲']] }", "p.toml:11:8: wrong number of groups: 1 (give 2 to 6");
     assert_mistake("weight = 0.5\nnear = { groups = [['甲'], ['乙']], within = 999 }", "p.toml:11:44: wrong distance");
     assert_mistake(
         "weight = 0.5\nnear = { groups = [['甲'], ['乙']], with = 9 }",
@@ -75,7 +75,7 @@ fn of_a_thesis_with_the_nearest_slug() {
     );
     let source = format!("{rule}thesis = 'unheard-of-thing'");
     assert!(mistakes(&source)[0].ends_with("(`lundian thesis list` prints the slugs)"));
-    let (pack, diagnostics) = Pack::parse("p.toml", &source, &Taxonomy::china_economy(), UnknownThesis::Skip);
+    let (pack, diagnostics) = Pack::parse("p.toml", &source, &Taxonomy::china_economy(), Origin::BuiltIn);
     assert!(pack.is_empty() && diagnostics.is_empty(), "skipped in a pack that serves many taxonomies");
 }
 
@@ -132,6 +132,6 @@ fn of_missing_and_wrong_examples_and_double_ids() {
 fn one_bad_rule_does_not_cost_the_others() {
     let good = "[[rule]]\nid = 'g'\ndoc = 'd'\nthesis = 'property'\nweight = 1\nany = ['甲']\npositive = ['甲']\nnegative = ['乙']\n";
     let source = format!("format = 1\nname = 'p'\n{}{good}", good.replace("'g'", "'b'").replace("weight = 1", ""));
-    let (pack, diagnostics) = Pack::parse("p.toml", &source, &Taxonomy::china_economy(), UnknownThesis::Error);
+    let (pack, diagnostics) = Pack::parse("p.toml", &source, &Taxonomy::china_economy(), Origin::User);
     assert_eq!((pack.len(), diagnostics.len()), (1, 1));
 }

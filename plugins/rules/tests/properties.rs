@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use lundian_plugin::serde_json::Value;
 use lundian_plugin::{Batch, Classifier, Output, Plugin, Setup, Taxonomy, Unit, testing};
-use lundian_rules::{Calibration, Pack, Rules, UnknownThesis, bundled};
+use lundian_rules::{Calibration, Origin, Pack, Rules, bundled};
 use proptest::prelude::*;
 
 /// Written for this project, one a line.
@@ -77,7 +77,7 @@ proptest! {
         let at = |i: usize| (i.min(A_PACK.len())..=A_PACK.len()).find(|&i| A_PACK.is_char_boundary(i)).unwrap_or(0);
         let (start, end) = (at(from), at(from + len));
         let damaged = format!("{}{with}{}", &A_PACK[..start], &A_PACK[end..]);
-        let (_, diagnostics) = Pack::parse("p.toml", &damaged, &TAXONOMY, UnknownThesis::Error);
+        let (_, diagnostics) = Pack::parse("p.toml", &damaged, &TAXONOMY, Origin::User);
         let lines = damaged.lines().count() + 1;
         for d in diagnostics {
             prop_assert!(d.line.is_some_and(|line| (1..=lines).contains(&line)), "{}", d);
@@ -86,7 +86,7 @@ proptest! {
 
     #[test]
     fn any_text_may_be_a_pack(source in any::<String>()) {
-        Pack::parse("p.toml", &source, &TAXONOMY, UnknownThesis::Error);
+        Pack::parse("p.toml", &source, &TAXONOMY, Origin::User);
     }
 }
 
@@ -114,6 +114,22 @@ fn the_built_in_packs_are_right() {
     for (thesis, score) in TAXONOMY.theses().iter().zip(silent) {
         assert_eq!(score, 0.0, "no rule is about {}", thesis.slug);
     }
+}
+
+#[test]
+fn the_built_in_packs_are_right_when_read_strictly() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packs");
+    let mut found = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let (pack, diagnostics) = Pack::read(&path, &TAXONOMY);
+            assert_eq!(diagnostics, []);
+            assert_eq!(path.file_stem().unwrap(), pack.name(), "a pack is named like its file");
+            found += 1;
+        }
+    }
+    assert_eq!(found, bundled(&TAXONOMY).0.len(), "every pack of the folder is built in");
 }
 
 #[test]
