@@ -35,8 +35,8 @@ pub struct Manifest {
     /// `libkeyword.so` on Linux). The default is the id, with underscores for hyphens.
     #[serde(default)]
     pub library: Option<String>,
-    /// Slugs of the theses that it can label; empty means whatever the taxonomy holds.
-    #[serde(default)]
+    /// Slugs of the theses that it can label; `*`, the default, means whatever the taxonomy holds.
+    #[serde(default = "any")]
     pub theses: Vec<String>,
     /// Languages that it reads, as BCP 47 tags.
     #[serde(default)]
@@ -60,6 +60,10 @@ pub struct Manifest {
 
 fn plugin() -> Kind {
     Kind::Plugin
+}
+
+fn any() -> Vec<String> {
+    vec!["*".to_owned()]
 }
 
 /// Why a manifest cannot be used, with its place.
@@ -109,6 +113,9 @@ impl Manifest {
         if manifest.library.as_ref().is_some_and(|l| l.is_empty() || Path::new(l).file_name() != Some(l.as_ref())) {
             return wrong("library", "the library is not a plain file name", "it must stand beside plugin.toml");
         }
+        if let Some(t) = manifest.theses.iter().find(|t| *t != "*" && (t.is_empty() || !named(t))) {
+            return wrong("theses", &format!("{t:?} is no slug of a thesis"), "\"*\" means all of the taxonomy");
+        }
         let inside = |p: &PathBuf| p.components().all(|c| matches!(c, std::path::Component::Normal(_)));
         if let Some(file) = manifest.files.iter().find(|f| !inside(f) || f.as_os_str().is_empty()) {
             return wrong("files", &format!("{} is not within the plugin's folder", file.display()), "");
@@ -123,6 +130,11 @@ impl Manifest {
             return wrong("global", &format!("threshold {t} is outside [0, 1]"), "");
         }
         Ok(manifest)
+    }
+
+    /// True if it can label the thesis `slug`.
+    pub fn can_label(&self, slug: &str) -> bool {
+        self.theses.iter().any(|t| t == "*" || t == slug)
     }
 
     /// File name of the library on this system.
@@ -167,7 +179,7 @@ mod tests {
     #[test]
     fn a_short_manifest_has_defaults() {
         let m = parse(GOOD).unwrap();
-        assert_eq!((m.kind, m.theses.len(), m.sha256.as_deref()), (Kind::Plugin, 0, None));
+        assert_eq!((m.kind, m.can_label("anything"), m.sha256.as_deref()), (Kind::Plugin, true, None));
         let name = |library: &str| parse(&format!("{GOOD}library = \"{library}\"")).unwrap().library_file();
         assert_eq!(name("x.bin"), "x.bin");
         if cfg!(target_os = "linux") {
