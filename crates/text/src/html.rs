@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::block::{Block, Kind, Metadata, fold_space};
+use crate::boilerplate::{self, Boilerplate};
 
 /// Elements that do not break a line.
 const INLINE: &[&str] = &[
@@ -56,7 +57,6 @@ const AROUND: &[&str] = &[
     "qr-code",
     "social",
     "topbar",
-    "header",
     "meta",
     "toc",
     "disclaimer",
@@ -105,7 +105,20 @@ impl Run {
 pub(crate) fn html(source: &str) -> (Metadata, Vec<Block>) {
     let mut scanner = Scanner::new(source);
     scanner.run();
-    let Scanner { mut elements, runs, metadata, .. } = scanner;
+    let Scanner { mut elements, runs, mut metadata, .. } = scanner;
+    if metadata.date.is_empty() {
+        // Where the page says it only to its readers, it may stand around the main content.
+        let says_when = |r: &&Run| {
+            let named = ancestors(&elements, r.element).take(2).any(|e| {
+                let element = &elements[e];
+                element.tag == "time"
+                    || ["time", "date", "meta", "info"].iter().any(|part| element.names.contains(part))
+            });
+            r.text.len() < 200 && (named || boilerplate::classify(&r.text) == Some(Boilerplate::Posted))
+        };
+        let date = runs.iter().filter(says_when).find_map(|r| boilerplate::posted_date(&r.text));
+        date.unwrap_or_default().clone_into(&mut metadata.date);
+    }
     let outside = choose(&mut elements, &runs);
     let root = main_content(&mut elements, &runs, &outside);
     let sections = sections(&elements, root, &outside);
@@ -193,7 +206,10 @@ fn choose(elements: &mut [Element], runs: &[Run]) -> Vec<bool> {
     let mut outside: Vec<bool> = Vec::with_capacity(elements.len());
     for element in elements.iter() {
         let named = element.names.split([' ', '/']).any(|name| {
-            !name.contains("content") && !name.contains("article") && AROUND.iter().any(|part| name.contains(part))
+            ["header", "site-header", "page-header", "appheader", "top"].contains(&name)
+                || !name.contains("content")
+                    && !name.contains("article")
+                    && AROUND.iter().any(|part| name.contains(part))
         });
         let here = element.outside || named && element.prose * 10 < total.max(1) * 4 && !element.is_heading();
         // Parents stand before their children.

@@ -25,6 +25,11 @@ pub(crate) fn markdown(source: &str) -> (Metadata, Vec<Block>) {
             adjacent = false;
             continue;
         }
+        if trimmed.starts_with("[^") && trimmed.contains("]:") {
+            // The text of a footnote.
+            adjacent = false;
+            continue;
+        }
         if is_rule(trimmed) {
             // A row of dashes right under a line makes it a heading, unless that line is plainly a sentence.
             let underline = adjacent && !trimmed.contains(' ') && trimmed.starts_with(['-', '=']);
@@ -55,8 +60,12 @@ pub(crate) fn markdown(source: &str) -> (Metadata, Vec<Block>) {
     (metadata, blocks)
 }
 
-/// Cuts plain text into blocks. An indented line opens a paragraph, whatever stands before it.
+/// Cuts plain text into blocks. An indented line opens a paragraph, whatever stands before it; a first line that is no
+/// sentence is the title.
 pub(crate) fn plain(source: &str) -> (Metadata, Vec<Block>) {
+    /// First lines that head a text but do not name it.
+    const OPENINGS: &[&str] =
+        &["前言", "引言", "序", "序言", "导语", "導語", "导言", "摘要", "目录", "目錄", "正文", "编者按", "編者按"];
     let mut blocks = Vec::new();
     let mut adjacent = false;
     for range in lines(source, 0) {
@@ -67,12 +76,9 @@ pub(crate) fn plain(source: &str) -> (Metadata, Vec<Block>) {
             continue;
         }
         let indented = line.starts_with("\u{3000}") || line.starts_with("  ") || line.starts_with('\t');
-        blocks.push(Block {
-            range: trimmed_range(source, range),
-            text,
-            kind: Kind::Text,
-            adjacent: adjacent && !indented,
-        });
+        let title = blocks.is_empty() && is_heading_like(&text) && text.chars().count() <= 30;
+        let kind = if title && !OPENINGS.contains(&text.as_str()) { Kind::Heading } else { Kind::Text };
+        blocks.push(Block { range: trimmed_range(source, range), text, kind, adjacent: adjacent && !indented });
         adjacent = true;
     }
     (Metadata::default(), blocks)
@@ -173,6 +179,12 @@ fn inline(line: &str) -> Inline<'_> {
                 }
             }
             '[' => {
+                if rest.starts_with("[^")
+                    && let Some(end) = rest.find(']').filter(|end| *end < 40)
+                {
+                    at += end + 1;
+                    continue;
+                }
                 if let Some((text, url, end)) = link(line, at) {
                     let inner = inline(&line[text]);
                     if !inner.text.trim().is_empty() {
@@ -278,9 +290,19 @@ fn is_profile(url: &str) -> bool {
         .any(|part| url.contains(part))
 }
 
-/// Title, author and date out of a YAML or TOML front matter, and where the text begins after it.
+/// Title, author and date out of front matter (YAML, TOML, or Pandoc's `%` lines), and where the text begins after it.
 fn front_matter(source: &str) -> (Metadata, usize) {
     let mut metadata = Metadata::default();
+    if source.starts_with("% ") {
+        let mut end = 0;
+        let fields = [&mut metadata.title, &mut metadata.author, &mut metadata.date];
+        for (field, range) in fields.into_iter().zip(lines(source, 0)) {
+            let Some(value) = source[range.clone()].strip_prefix('%') else { break };
+            value.trim().clone_into(field);
+            end = range.end;
+        }
+        return (metadata, end);
+    }
     let mut lines = lines(source, 0);
     let fence = match lines.next() {
         Some(first) if source[first.clone()].trim_end() == "---" => "---",
@@ -353,6 +375,7 @@ mod tests {
             ("a < b > c", "a < b > c"),
             ("[没有链接]", "[没有链接]"),
             ("断\\", "断"),
+            ("有注。[^1]", "有注。"),
         ] {
             assert_eq!(text(line), plain, "{line}");
         }
@@ -383,6 +406,12 @@ mod tests {
             ("一个题目", "王某", "2022-01-02")
         );
         assert_eq!(blocks[0].text, "正文。");
+        let (metadata, blocks) = markdown("% 题目\n% 王某\n% 2020\n\n正文。\n");
+        assert_eq!(
+            (metadata.title.as_str(), metadata.author.as_str(), metadata.date.as_str()),
+            ("题目", "王某", "2020")
+        );
+        assert_eq!(blocks.len(), 1);
         // A rule at the top is not front matter.
         assert_eq!(texts("---\n正文。\n"), [(Kind::Text, "正文。".into())]);
     }

@@ -264,7 +264,7 @@ impl Reader {
             }
         };
         if format.is_rows() {
-            self.rows = Some(Rows::new(&id, &stem, input, format, &self.options));
+            self.rows = Some(Rows::new(&entry.named, (&id, &stem), input, format, &self.options));
             return;
         }
         let mut bytes = Vec::new();

@@ -18,7 +18,10 @@ const MAX_LINE: u64 = 64 << 20;
 
 /// The paragraphs of one file of rows, in order.
 pub(crate) struct Rows {
+    /// The file as the user named it, for messages.
     path: String,
+    /// Document of rows that name none.
+    doc: String,
     stem: String,
     column: String,
     source: Source,
@@ -39,10 +42,18 @@ enum Source {
 }
 
 impl Rows {
-    /// Begins to read `input`. Problems with the whole file come out as the first items.
-    pub(crate) fn new(path: &str, stem: &str, input: Box<dyn Read + Send>, format: Format, options: &Options) -> Self {
+    /// Begins to read `input`, the file that the user named `path`, with the id and the file stem of its document.
+    /// Problems with the whole file come out as the first items.
+    pub(crate) fn new(
+        path: &str,
+        (doc, stem): (&str, &str),
+        input: Box<dyn Read + Send>,
+        format: Format,
+        options: &Options,
+    ) -> Self {
         let mut rows = Self {
             path: path.to_owned(),
+            doc: doc.to_owned(),
             stem: stem.to_owned(),
             column: options.text_column.clone(),
             source: Source::Ended,
@@ -170,7 +181,7 @@ impl Rows {
             _ => None,
         };
         let id = take("id").filter(|id| !id.is_empty());
-        let doc = take("doc").filter(|d| !d.is_empty()).unwrap_or_else(|| self.path.clone());
+        let doc = take("doc").filter(|d| !d.is_empty()).unwrap_or_else(|| self.doc.clone());
         let section = take("section").unwrap_or_default();
         let prev = take("prev");
         let (title, heading) = (take("title").unwrap_or_default(), take("heading").unwrap_or_default());
@@ -246,7 +257,7 @@ pub(crate) fn document(id: &str, bytes: &[u8], format: Format, options: &Options
     let mut diagnostics = Vec::new();
     let mut texts = crate::reader::Texts::default();
     let input: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(bytes.to_vec()));
-    for item in Rows::new(id, stem(id), input, format, options) {
+    for item in Rows::new(id, (id, stem(id)), input, format, options) {
         match item {
             Item::Paragraph(mut p) => {
                 p.duplicate_of = texts.first_with(&p);

@@ -1,7 +1,11 @@
 //! Measures the segmenter against reference paragraphs of real documents, which are not part of the project. Where
 //! they are absent, these tests say so and pass.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests, too, stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests stop at the first surprise, and say what they measure"
+)]
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -84,7 +84,7 @@ fn an_opinion_piece_wrapped_by_hand_in_every_encoding() {
         assert_eq!(d.paragraphs.len(), 2, "{:#?}", texts(&d));
         assert!(d.paragraphs[0].text.starts_with("這幾年") && d.paragraphs[0].text.ends_with("死循環。"));
         assert!(d.paragraphs[0].text.contains("居民手裡的錢並沒有跟著增加"));
-        assert_eq!(d.paragraphs[0].heading, "需求才是根本");
+        assert_eq!(d.title, "需求才是根本");
         let range = d.paragraphs[1].source.unwrap();
         let source: String = text.chars().skip(range.start).take(range.end - range.start).collect();
         assert!(source.starts_with("要走出") && source.ends_with("過剩了。"));
@@ -111,6 +111,43 @@ fn a_policy_page() {
     let range = d.paragraphs[0].source.unwrap();
     let source: String = page.chars().skip(range.start).take(range.end - range.start).collect();
     assert_eq!(source, "为进一步提高居民收入，增强消费能力，<strong>现提出以下意见</strong>。");
+}
+
+#[test]
+fn a_page_of_a_public_account() {
+    let d = document("account.html");
+    assert_eq!(
+        (d.title.as_str(), d.author.as_str(), d.date.as_str()),
+        ("内需为什么起不来", "某号", "2024-05-06 08:00")
+    );
+    assert_eq!(
+        texts(&d),
+        [
+            "居民的消费率多年上不去，根子在收入分配。",
+            "企业赚的钱、政府收的税都在涨，唯独居民的份额没有涨。",
+            "钱进了楼市，也进了基建，就是没有进老百姓的口袋。",
+            "“没有分配的改革，就没有内需。”这句话我同意。",
+            "提高最低工资，并且真正执行下去，不打折扣。",
+        ]
+    );
+    assert_eq!(d.paragraphs[2].heading, "01 钱去哪里了");
+}
+
+#[test]
+fn a_page_of_questions_and_answers() {
+    let d = document("answers.html");
+    assert_eq!(d.title, "为什么说内循环要靠分配？");
+    let found: Vec<(&str, &str)> = d.paragraphs.iter().map(|p| (p.author.as_str(), p.text.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            ("", "大家都在讲内循环，可是钱从哪里来，这个问题没有人讲清楚过。"),
+            ("甲乙", "因为内需就是收入，收入就是分配，绕不过去的。"),
+            ("甲乙", "这些年居民收入占比一直偏低，所以要靠出口来补。"),
+            ("匿名用户", "我不同意，内循环的关键是产业升级，没有好东西谁买。"),
+            ("匿名用户", "产业上去了，工资自然就上去了，这是先后的问题。"),
+        ]
+    );
 }
 
 #[test]
