@@ -7,7 +7,7 @@ use lundian_core::Taxonomy;
 use serde::Serialize;
 
 use crate::alpha::{Alpha, masi, nominal};
-use crate::bootstrap::{Plan, Tally, interval, resample};
+use crate::bootstrap::{Plan, Statistic, Tally, intervals};
 use crate::metrics::{mean, ratio};
 use crate::ratings::Ratings;
 
@@ -144,59 +144,71 @@ fn slot(a: bool, b: bool) -> usize {
 /// If the ratings are of another number of theses than the taxonomy has.
 pub fn agreement(ratings: &Ratings, taxonomy: &Taxonomy, draws: usize, seed: u64, threads: usize) -> Agreement {
     assert_eq!(ratings.theses(), taxonomy.len(), "theses of the ratings");
+    let raters = ratings.raters();
+    let couples: Vec<_> = (0..raters).flat_map(|a| (a + 1..raters).map(move |b| (a, b))).collect();
+    let (on_theses, on_sets) = (nominal(ratings), masi(ratings));
+    let on_couples: Vec<_> = couples.iter().map(|(a, b)| couple_statistic(ratings, *a, *b)).collect();
+    let statistics: Vec<&Statistic> =
+        [&on_theses.statistic, &on_sets.statistic].into_iter().chain(&on_couples).collect();
     let plan = Plan { draws, seed, threads };
+    let mut drawn = intervals(&statistics, ratings.clusters.count, plan).into_iter();
+    let mut next = || drawn.next().unwrap_or_default();
+    let alphas = on_theses.finish(next());
+    let masi = on_sets.finish(next()).into_iter().next().unwrap_or_default();
+    let pairs: Vec<_> = couples.into_iter().map(|(a, b)| pair(ratings, a, b, &next())).collect();
+
     let units = || 0..ratings.units();
     let rater = |(r, name): (usize, &String)| RaterSummary {
         name: name.clone(),
         units: units().filter(|u| ratings.rated(r, *u)).count(),
         labels: units().map(|u| ratings.votes(r, u).iter().filter(|v| **v == Some(true)).count()).sum(),
     };
-    let thesis = |(t, thesis): (usize, &lundian_core::Thesis)| ThesisAgreement {
-        thesis: thesis.slug.clone(),
-        alpha: nominal(ratings, t, plan),
-        given: (0..ratings.raters()).map(|r| units().filter(|u| ratings.votes(r, *u)[t] == Some(true)).count()).sum(),
-    };
-    let mut pairs = Vec::new();
-    let mut notes = Vec::new();
-    for a in 0..ratings.raters() {
-        for b in a + 1..ratings.raters() {
-            let pair = pair(ratings, a, b, plan);
-            if pair.shared_units == 0 {
-                notes.push(format!("{} and {} share no units: no agreement can be given", pair.a, pair.b));
-            }
-            pairs.push(pair);
-        }
-    }
-    if ratings.raters() < 2 {
-        notes.push("there is only one rater: agreement needs two".to_owned());
+    let yes = |t: usize| (0..raters).map(|r| units().filter(|u| ratings.votes(r, *u)[t] == Some(true)).count()).sum();
+    let theses = taxonomy.theses().iter().zip(alphas).enumerate();
+    let strangers = pairs.iter().filter(|p| p.shared_units == 0);
+    let mut notes: Vec<String> =
+        strangers.map(|p| format!("{} and {} share no units: no agreement can be given", p.a, p.b)).collect();
+    if raters < 2 {
+        notes.push("agreement needs two raters or more".to_owned());
     }
     Agreement {
         raters: ratings.names().iter().enumerate().map(rater).collect(),
-        units: units().filter(|u| (0..ratings.raters()).any(|r| ratings.rated(r, *u))).count(),
+        units: units().filter(|u| (0..raters).any(|r| ratings.rated(r, *u))).count(),
         shared_units: ratings.shared_units(),
-        masi: masi(ratings, plan),
-        per_thesis: taxonomy.theses().iter().enumerate().map(thesis).collect(),
+        masi,
+        per_thesis: theses
+            .map(|(t, (thesis, alpha))| ThesisAgreement { thesis: thesis.slug.clone(), alpha, given: yes(t) })
+            .collect(),
         pairs,
         notes,
     }
 }
 
-fn pair(ratings: &Ratings, a: usize, b: usize, plan: Plan) -> PairAgreement {
-    let both_say = |unit: usize| {
-        let cells = ratings.votes(a, unit).iter().zip(ratings.votes(b, unit)).enumerate();
-        cells.filter_map(|(t, votes)| match votes {
-            (Some(a), Some(b)) => Some((t, *a, *b)),
-            _ => None,
-        })
+/// Cells of a unit on which both raters have an opinion.
+fn both_say(ratings: &Ratings, a: usize, b: usize, unit: usize) -> impl Iterator<Item = (usize, bool, bool)> {
+    let cells = ratings.votes(a, unit).iter().zip(ratings.votes(b, unit)).enumerate();
+    cells.filter_map(|(t, votes)| match votes {
+        (Some(a), Some(b)) => Some((t, *a, *b)),
+        _ => None,
+    })
+}
+
+/// Kappa and AC1 of two raters over all cells.
+fn couple_statistic(ratings: &Ratings, a: usize, b: usize) -> Statistic {
+    let cells = |unit| both_say(ratings, a, b, unit).map(|(_, a, b)| (slot(a, b), 1.0));
+    let figures = |totals: &[f64], figures: &mut Vec<Option<f64>>| {
+        let t = TwoByTwo::new(totals[0] as u64, totals[1] as u64, totals[2] as u64, totals[3] as u64);
+        figures.extend([t.kappa, t.ac1]);
     };
+    Statistic { tally: Tally::new(&ratings.clusters, 4, cells), figures: Box::new(figures) }
+}
+
+fn pair(ratings: &Ratings, a: usize, b: usize, drawn: &[Option<[f64; 2]>]) -> PairAgreement {
     let units = 0..ratings.units();
     let mut per_thesis = vec![[0u64; 4]; ratings.theses()];
-    units.clone().flat_map(both_say).for_each(|(t, a, b)| per_thesis[t][slot(a, b)] += 1);
+    units.clone().flat_map(|u| both_say(ratings, a, b, u)).for_each(|(t, a, b)| per_thesis[t][slot(a, b)] += 1);
     let sets: Vec<_> = units.filter_map(|u| Some((ratings.set_of(a, u)?, ratings.set_of(b, u)?))).collect();
-    let tally = Tally::new(&ratings.clusters, 4, |u| both_say(u).map(|(_, a, b)| (slot(a, b), 1.0)));
-    let drawn = draws_of_all(&tally, ratings.clusters.count, plan);
     let all: Vec<u64> = (0..4).map(|i| per_thesis.iter().map(|cells| cells[i]).sum()).collect();
-    let figures = |of: fn(&TwoByTwo) -> Option<f64>| interval(&drawn.iter().filter_map(of).collect::<Vec<_>>());
     PairAgreement {
         a: ratings.names()[a].clone(),
         b: ratings.names()[b].clone(),
@@ -204,22 +216,11 @@ fn pair(ratings: &Ratings, a: usize, b: usize, plan: Plan) -> PairAgreement {
         identical_sets: mean(sets.iter().map(|(a, b)| f64::from(u8::from(a == b)))),
         mean_jaccard: mean(sets.iter().map(|(a, b)| jaccard(a, b))),
         all: TwoByTwo::new(all[0], all[1], all[2], all[3]),
-        kappa_ci95: figures(|t| t.kappa),
-        ac1_ci95: figures(|t| t.ac1),
+        kappa_ci95: drawn.first().copied().flatten(),
+        ac1_ci95: drawn.get(1).copied().flatten(),
         any_thesis: TwoByTwo::count(sets.iter().map(|(a, b)| (!a.is_empty(), !b.is_empty()))),
         per_thesis: per_thesis.iter().map(|c| TwoByTwo::new(c[0], c[1], c[2], c[3])).collect(),
     }
-}
-
-fn draws_of_all(tally: &Tally, clusters: usize, plan: Plan) -> Vec<TwoByTwo> {
-    let draws = if clusters < 2 { 0 } else { plan.draws };
-    let one = |draw| {
-        let (mut weights, mut totals) = (Vec::new(), Vec::new());
-        resample(clusters, plan.seed, draw, &mut weights);
-        tally.weighted(&weights, &mut totals);
-        TwoByTwo::new(totals[0] as u64, totals[1] as u64, totals[2] as u64, totals[3] as u64)
-    };
-    crate::random::parallel(draws, plan.threads, one)
 }
 
 /// Overlap of two sets, given in order.

@@ -7,9 +7,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::bootstrap::{Plan, Tally, interval, resample};
-use crate::clusters::Clusters;
-use crate::random::parallel;
+use crate::bootstrap::{Statistic, Tally};
 use crate::ratings::Ratings;
 
 /// Alpha with its interval.
@@ -26,30 +24,50 @@ pub struct Alpha {
     pub values: usize,
 }
 
-/// Alpha for nominal data, on one thesis: yes or no.
-pub(crate) fn nominal(ratings: &Ratings, thesis: usize, plan: Plan) -> Alpha {
-    // Slots: observed disagreement, values "no", values "yes".
-    let mut units = 0;
-    let tally = Tally::new(&ratings.clusters, 3, |unit| {
-        let votes = (0..ratings.raters()).filter_map(|r| ratings.votes(r, unit)[thesis]);
-        let (mut no, mut yes) = (0.0, 0.0);
-        votes.for_each(|v| if v { yes += 1.0 } else { no += 1.0 });
-        if no + yes < 2.0 {
-            return Vec::new();
+/// A statistic of alpha, with what it is computed from.
+pub(crate) struct AlphaStatistic {
+    pub(crate) statistic: Statistic,
+    /// Units with two raters or more, and values on them, for each figure.
+    sizes: Vec<(usize, usize)>,
+}
+
+impl AlphaStatistic {
+    /// The figures with their intervals.
+    pub(crate) fn finish(&self, intervals: Vec<Option<[f64; 2]>>) -> Vec<Alpha> {
+        let figures = self.statistic.observed().into_iter().zip(intervals).zip(&self.sizes);
+        figures.map(|((alpha, ci95), (units, values))| Alpha { alpha, ci95, units: *units, values: *values }).collect()
+    }
+}
+
+/// Alpha for nominal data, yes or no, on each thesis.
+pub(crate) fn nominal(ratings: &Ratings) -> AlphaStatistic {
+    let mut sizes = vec![(0, 0); ratings.theses()];
+    // Slots of thesis t: 3 t observed disagreement, 3 t + 1 values "no", 3 t + 2 values "yes".
+    let tally = Tally::new(&ratings.clusters, 3 * ratings.theses(), |unit| {
+        let mut entries = Vec::new();
+        for (t, (units, values)) in sizes.iter_mut().enumerate() {
+            let (mut no, mut yes) = (0.0, 0.0);
+            let votes = (0..ratings.raters()).filter_map(|r| ratings.votes(r, unit)[t]);
+            votes.for_each(|v| if v { yes += 1.0 } else { no += 1.0 });
+            if no + yes >= 2.0 {
+                *units += 1;
+                *values += (no + yes) as usize;
+                entries.extend([(3 * t, 2.0 * no * yes / (no + yes - 1.0)), (3 * t + 1, no), (3 * t + 2, yes)]);
+            }
         }
-        units += 1;
-        vec![(0, 2.0 * no * yes / (no + yes - 1.0)), (1, no), (2, yes)]
+        entries
     });
-    let alpha = |totals: &[f64]| {
-        let n = totals[1] + totals[2];
-        let expected = 2.0 * totals[1] * totals[2];
-        (expected > 0.0).then(|| 1.0 - (n - 1.0) * totals[0] / expected)
+    let figures = |totals: &[f64], figures: &mut Vec<Option<f64>>| {
+        figures.extend(totals.chunks_exact(3).map(|sums| {
+            let expected = 2.0 * sums[1] * sums[2];
+            (expected > 0.0).then(|| 1.0 - (sums[1] + sums[2] - 1.0) * sums[0] / expected)
+        }));
     };
-    finish(&tally, &ratings.clusters, units, plan, |totals| totals[1] + totals[2], alpha)
+    AlphaStatistic { statistic: Statistic { tally, figures: Box::new(figures) }, sizes }
 }
 
 /// Alpha over whole sets of theses, with the MASI distance.
-pub(crate) fn masi(ratings: &Ratings, plan: Plan) -> Alpha {
+pub(crate) fn masi(ratings: &Ratings) -> AlphaStatistic {
     let mut numbers: HashMap<Vec<usize>, usize> = HashMap::new();
     let mut rated: Vec<Vec<usize>> = Vec::with_capacity(ratings.units());
     for unit in 0..ratings.units() {
@@ -63,16 +81,6 @@ pub(crate) fn masi(ratings: &Ratings, plan: Plan) -> Alpha {
     }
     let mut sets = vec![Vec::new(); numbers.len()];
     numbers.into_iter().for_each(|(set, i)| sets[i] = set);
-    // Most sets have nothing in common: only pairs that do are kept, with what they have.
-    let mut alike: Vec<(u32, u32, f64)> = Vec::new();
-    for (i, a) in sets.iter().enumerate() {
-        for (j, b) in sets.iter().enumerate().skip(i + 1) {
-            let similarity = 1.0 - masi_distance(a, b);
-            if similarity > 0.0 {
-                alike.push((i as u32, j as u32, similarity));
-            }
-        }
-    }
     // Slots: observed disagreement, then the number of values of each set.
     let tally = Tally::new(&ratings.clusters, 1 + sets.len(), |unit| {
         let values = &rated[unit];
@@ -86,37 +94,30 @@ pub(crate) fn masi(ratings: &Ratings, plan: Plan) -> Alpha {
         }
         entries
     });
-    let alpha = |totals: &[f64]| {
+    let sizes = vec![(rated.iter().filter(|v| !v.is_empty()).count(), rated.iter().map(Vec::len).sum())];
+    let alike = alike(&sets);
+    let figures = move |totals: &[f64], figures: &mut Vec<Option<f64>>| {
         let counts = &totals[1..];
         let n: f64 = counts.iter().sum();
         let same: f64 = counts.iter().map(|c| c * c).sum();
-        let close: f64 = alike.iter().map(|(i, j, s)| counts[*i as usize] * counts[*j as usize] * s).sum();
+        let mut close = 0.0;
+        for (count, others) in counts.iter().zip(&alike).filter(|(count, _)| **count > 0.0) {
+            close += count * others.iter().map(|(j, similarity)| counts[*j as usize] * similarity).sum::<f64>();
+        }
         let expected = n * n - same - 2.0 * close;
-        (expected > 0.0).then(|| 1.0 - (n - 1.0) * totals[0] / expected)
+        figures.push((expected > 0.0).then(|| 1.0 - (n - 1.0) * totals[0] / expected));
     };
-    let units = rated.iter().filter(|values| !values.is_empty()).count();
-    finish(&tally, &ratings.clusters, units, plan, |totals| totals[1..].iter().sum(), alpha)
+    AlphaStatistic { statistic: Statistic { tally, figures: Box::new(figures) }, sizes }
 }
 
-fn finish(
-    tally: &Tally,
-    clusters: &Clusters,
-    units: usize,
-    plan: Plan,
-    values: impl Fn(&[f64]) -> f64,
-    alpha: impl Fn(&[f64]) -> Option<f64> + Sync,
-) -> Alpha {
-    let mut totals = Vec::new();
-    tally.weighted(&vec![1; clusters.count], &mut totals);
-    let draws = if clusters.count < 2 || units == 0 { 0 } else { plan.draws };
-    let drawn = parallel(draws, plan.threads, |draw| {
-        let (mut weights, mut totals) = (Vec::new(), Vec::new());
-        resample(clusters.count, plan.seed, draw, &mut weights);
-        tally.weighted(&weights, &mut totals);
-        alpha(&totals)
-    });
-    let drawn: Vec<f64> = drawn.into_iter().flatten().collect();
-    Alpha { alpha: alpha(&totals), ci95: interval(&drawn), units, values: values(&totals) as usize }
+/// For each set, the later ones that have something in common with it, and how similar they are: most have nothing.
+fn alike(sets: &[Vec<usize>]) -> Vec<Vec<(u32, f64)>> {
+    let others = |(i, a): (usize, &Vec<usize>)| {
+        let later = sets.iter().enumerate().skip(i + 1);
+        let similar = later.map(|(j, b)| (j as u32, 1.0 - masi_distance(a, b)));
+        similar.filter(|(_, similarity)| *similarity > 0.0).collect()
+    };
+    sets.iter().enumerate().map(others).collect()
 }
 
 /// MASI distance of two sets, given in order: 1 - Jaccard x monotonicity, which is 1 for equal sets, 2/3 if one holds

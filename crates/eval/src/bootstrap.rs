@@ -85,6 +85,49 @@ pub(crate) fn resample(clusters: usize, seed: u64, draw: usize, weights: &mut Ve
     }
 }
 
+/// From sums to figures.
+type Figures = dyn Fn(&[f64], &mut Vec<Option<f64>>) + Sync;
+
+/// Figures that are made from the sums of a [`Tally`].
+pub(crate) struct Statistic {
+    pub(crate) tally: Tally,
+    /// Pushes the figures, the same number each time; `None` where one is not defined.
+    pub(crate) figures: Box<Figures>,
+}
+
+impl Statistic {
+    /// The figures of the data itself.
+    pub(crate) fn observed(&self) -> Vec<Option<f64>> {
+        let (mut totals, mut figures) = (Vec::new(), Vec::new());
+        self.tally.weighted(&vec![1; self.tally.starts.len() - 1], &mut totals);
+        (self.figures)(&totals, &mut figures);
+        figures
+    }
+}
+
+/// Intervals of all figures of several statistics, over the draws in which each is defined; all from the same draws,
+/// since drawing costs more than counting.
+pub(crate) fn intervals(statistics: &[&Statistic], clusters: usize, plan: Plan) -> Vec<Vec<Option<[f64; 2]>>> {
+    let draws = if clusters < 2 { 0 } else { plan.draws };
+    let drawn = parallel(draws, plan.threads, |draw| {
+        let (mut weights, mut totals) = (Vec::new(), Vec::new());
+        resample(clusters, plan.seed, draw, &mut weights);
+        let mut all = Vec::new();
+        for statistic in statistics {
+            statistic.tally.weighted(&weights, &mut totals);
+            (statistic.figures)(&totals, &mut all);
+        }
+        all
+    });
+    let mut column = 0;
+    let mut next = || {
+        let values: Vec<f64> = drawn.iter().filter_map(|figures| figures[column]).collect();
+        column += 1;
+        interval(&values)
+    };
+    statistics.iter().map(|s| s.observed().iter().map(|_| next()).collect()).collect()
+}
+
 /// F1 figures of one system in every draw.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Draws {

@@ -191,7 +191,7 @@ fn raters_who_share_nothing_get_no_number() {
     assert!(a.notes[0].contains("x and y share no units"), "{:?}", a.notes);
     assert!(serde_json::to_string(&a).unwrap().contains("\"kappa\":null"));
     let none = agreement(&Ratings::of_files(&[], 22), &taxonomy(), 50, 0, 2);
-    assert!(none.pairs.is_empty() && none.notes[0].contains("needs two"));
+    assert!(none.pairs.is_empty() && none.notes[0].contains("needs two"), "{none:?}");
 }
 
 #[test]
