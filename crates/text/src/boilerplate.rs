@@ -145,26 +145,19 @@ const NOTICE: &[&str] = &[
     "copyright",
     "©",
     "all rights reserved",
-    "欢迎关注",
     "点击关注",
-    "长按",
-    "扫码",
     "扫描二维码",
     "扫描下方",
     "微信公众号:",
     "公众号:",
-    "微信号",
     "投稿邮箱",
     "联系邮箱",
-    "商务合作",
-    "更多精彩",
     "相关阅读",
     "推荐阅读",
     "延伸阅读",
     "相关文章",
     "相关推荐",
     "相关新闻",
-    "往期",
     "猜你喜欢",
     "热门推荐",
     "热点推荐",
@@ -176,8 +169,10 @@ const NOTICE: &[&str] = &[
     "点击阅读原文",
     "分享到",
     "分享至",
-    "上一篇",
-    "下一篇",
+    "上一篇:",
+    "上一篇 ",
+    "下一篇:",
+    "下一篇 ",
     "本文链接",
     "原文链接",
     "原文地址",
@@ -189,10 +184,7 @@ const NOTICE: &[&str] = &[
     "highlights",
     "本平台仅提供",
     "本文仅代表",
-    "本网站",
     "违法和不良信息",
-    "主办单位",
-    "承办单位",
     "网站标识码",
     "京公网安备",
     "您当前的位置",
@@ -203,9 +195,13 @@ const NOTICE: &[&str] = &[
     "继续滑动",
     "微信扫一扫",
     "预览时标签",
-    "轻触",
     "打开app",
 ];
+
+/// Openings of notices that could open a sentence of argument, too: only a line that is no full sentence, or that asks
+/// to follow somebody, is one.
+const INVITATION: &[&str] =
+    &["长按", "扫码", "往期", "微信号", "欢迎关注", "主办单位", "承办单位", "本网站", "更多精彩", "商务合作", "轻触"];
 
 /// Words that make a line a notice wherever they stand in it.
 const NOTICE_INSIDE: &[&str] = &[
@@ -265,16 +261,24 @@ pub(crate) fn classify(line: &str) -> Option<Boilerplate> {
         return Some(Boilerplate::Address);
     }
     let opens = |words: &[&str]| words.iter().any(|w| form.starts_with(w));
-    if length <= 80 && opens(POSTED) || is_date(form) {
+    if length <= 80 && opens(POSTED) && (length <= 12 || form.contains(|c: char| c.is_ascii_digit())) || is_date(form) {
         return Some(Boilerplate::Posted);
     }
-    // A credit is short and no sentence; a long line that opens like one may be argument.
-    if length <= 60 && opens(CREDIT) && !(length > 30 && form.ends_with('。') && form.contains(',')) {
+    // A credit is short and no sentence, unless it is a sentence about the author or the text itself.
+    let labelled =
+        form.chars().take(12).any(|c| ":|丨/".contains(c)) || form.starts_with("作者系") || form.starts_with("本文");
+    let sentence =
+        form.ends_with('。') && (!labelled || length > 30 && form.contains(',') && !form.starts_with("本文"));
+    if length <= 60 && opens(CREDIT) && !sentence {
         return Some(Boilerplate::Credit);
     }
     // The number of a note may stand on a line of its own; the list of notes is judged as a whole.
     if note_number(line).is_none() && is_interface(form) {
         return Some(Boilerplate::Interface);
+    }
+    let invites = ["关注", "公众号", "二维码", "微信"].iter().any(|w| form.contains(w));
+    if length <= 60 && opens(INVITATION) && (invites || !form.ends_with('。')) {
+        return Some(Boilerplate::Notice);
     }
     if length <= 200 && opens(NOTICE) || length <= 300 && NOTICE_INSIDE.iter().any(|w| form.contains(w)) {
         return Some(Boilerplate::Notice);
@@ -407,6 +411,9 @@ mod tests {
             ("著作权归作者所有。商业转载请联系作者获得授权。", Boilerplate::Notice),
             ("© 2024 某网 版权所有 京ICP备12345号", Boilerplate::Notice),
             ("[Read on Omnivore]", Boilerplate::Notice),
+            ("上一篇：怎么看待内需", Boilerplate::Notice),
+            ("长按识别二维码，关注我们的公众号。", Boilerplate::Notice),
+            ("作者系某大学经济学院教授。", Boilerplate::Credit),
             ("#Omnivore", Boilerplate::Tags),
             ("#经济 #内需", Boilerplate::Tags),
             ("https://example.com/a?b=c", Boilerplate::Address),
@@ -429,6 +436,11 @@ mod tests {
             "大中小企业都没有订单。",
             "据 https://example.com 的数据，居民消费占比长期低于四成，这说明分配出了问题。",
             "转发新闻的人并不明白什么叫产能过剩。",
+            "上一篇我们讲了内需不足的根源在哪里。",
+            "扫码支付已经普及到每一个菜市场了。",
+            "发表于权威刊物的文章大多主张扩大内需。",
+            "校对这些数据的人发现产能利用率被高估了。",
+            "记者问到产能过剩的时候他没有回答。",
         ] {
             assert_eq!(classify(line), None, "{line}");
         }
