@@ -86,6 +86,14 @@ impl Judge {
         Self { name, aggregate, thresholds: used.resolve(taxonomy), origin: used.origin }
     }
 
+    /// The same judge with other thresholds.
+    #[must_use]
+    pub fn with_thresholds(mut self, thresholds: &Thresholds, taxonomy: &Taxonomy) -> Self {
+        self.thresholds = thresholds.resolve(taxonomy);
+        self.origin.clone_from(&thresholds.origin);
+        self
+    }
+
     /// Name of the system or aggregate that judges.
     pub fn name(&self) -> &str {
         &self.name
