@@ -4,7 +4,7 @@
 //! cargo run --release -p lundian-rules --example score_gold -- --packs plugins/rules/packs GOLD.jsonl... [OPTIONS]
 //!   --packs DIR|FILE     packs to read (default: the built-in ones); may be repeated
 //!   --calibration FILE   weights and thresholds (default: the weights that the packs give, threshold 0.5)
-//!   --calibrate FILE     estimate them from the GOLD files and write them; --tune GOLD.jsonl chooses the threshold
+//!   --calibrate FILE     estimate them from the GOLD files and write them; --tune GOLD.jsonl corrects them
 //!   --thesis SLUG        only this thesis
 //!   --threshold T        in place of the calibration's
 //!   --rules              each rule: fired, right, precision
@@ -132,7 +132,10 @@ fn run(options: &Options) -> Result<bool, String> {
         for file in &options.tune {
             tune.extend(read_gold(file, &taxonomy)?);
         }
-        let calibration = calibrate(&rules, &samples, &tune);
+        let mut calibration = calibrate(&rules, &samples, &tune);
+        let chosen_on = if options.tune.is_empty() { &options.gold } else { &options.tune };
+        let names: Vec<_> = chosen_on.iter().filter_map(|p| p.file_name()).map(|n| n.to_string_lossy()).collect();
+        calibration.thresholds.origin = format!("chosen on {}", names.join(", "));
         std::fs::write(path, calibration.to_toml()).map_err(|e| format!("{}: {e}", path.display()))?;
         rules = rules.with_calibration(&calibration);
     }

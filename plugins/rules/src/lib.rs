@@ -278,16 +278,20 @@ impl Rules {
             .collect()
     }
 
-    /// Noisy-or: the chance that at least one of the rules that fired is right, if they err independently.
     fn score(&self, fired: &[Fired<'_>], row: &mut [f32]) {
         for (score, covered) in row.iter_mut().zip(&self.covered) {
             *score = if *covered { 0.0 } else { f32::NAN };
         }
         for f in fired {
             let score = &mut row[f.thesis];
-            *score = (*score + f.weight * (1.0 - *score)).min(1.0);
+            *score = noisy_or(*score, f.weight);
         }
     }
+}
+
+/// The chance that at least one of two is right, if they err independently.
+fn noisy_or(a: f32, b: f32) -> f32 {
+    (a + b * (1.0 - a)).min(1.0)
 }
 
 fn too_long(unit: &Unit<'_>) -> bool {

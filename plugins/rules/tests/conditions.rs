@@ -261,20 +261,24 @@ fn examples_that_come_out_wrong_are_found() {
     );
 }
 
+fn sample(text: &str, argues: bool) -> Sample {
+    let label = Label { thesis: 0, stance: Stance::Endorse, evidence: None };
+    Sample {
+        paragraph: Paragraph { text: text.to_owned(), ..Paragraph::default() },
+        labels: argues.then_some(label).into_iter().collect(),
+        ..Sample::default()
+    }
+}
+
 #[test]
 fn weights_are_drawn_from_the_prior_towards_precision() {
     let rules = rules(&[(0.5, "any = ['甲']"), (0.5, "any = ['乙']"), (0.7, "any = ['丙']")]);
-    let sample = |text: &str, argues: bool| Sample {
-        paragraph: Paragraph { text: text.to_owned(), ..Paragraph::default() },
-        labels: argues.then_some(Label { thesis: 0, stance: Stance::Endorse, evidence: None }).into_iter().collect(),
-        ..Sample::default()
-    };
     let mut train = vec![sample("甲", true); 8];
     train.extend(vec![sample("乙", false); 8]);
     let calibration = calibrate(&rules, &train, &[]);
     assert_eq!(calibration.weights["p"].get("r0"), Some(&0.83), "(8 + 4 * 0.5) / (8 + 4)");
     assert_eq!(calibration.weights["p"].get("r1"), Some(&0.17), "(0 + 4 * 0.5) / (8 + 4)");
-    assert_eq!(calibration.weights["p"].get("r2"), None, "never fired");
+    assert_eq!(calibration.weights["p"].get("r2"), Some(&0.7), "never fired");
     let threshold = calibration.thresholds.global;
     assert!(threshold > 0.17 && threshold <= 0.83, "{threshold} keeps apart what can be told apart");
 
@@ -284,6 +288,18 @@ fn weights_are_drawn_from_the_prior_towards_precision() {
     assert_eq!(calibrated.thresholds(), calibration.thresholds);
     assert_eq!(Calibration::from_toml(&calibration.to_toml()).unwrap(), calibration);
     assert_eq!(calibrate(&calibrated, &train, &[]), calibration, "an earlier calibration leaves no trace");
+}
+
+#[test]
+fn weights_are_corrected_on_samples_that_nobody_read() {
+    let rules = rules(&[(0.9, "any = ['甲']"), (0.9, "any = ['乙']")]);
+    let train = vec![sample("甲", true); 20];
+    let tune = [vec![sample("甲", true); 10], vec![sample("甲", false); 10]].concat();
+    let calibration = calibrate(&rules, &train, &tune);
+    let weights = &calibration.weights["p"];
+    assert!((weights["r0"] - 0.5).abs() < 0.1, "half of what it claims is right: {}", weights["r0"]);
+    assert!(weights["r1"] < 0.9 && weights["r1"] < weights["r0"], "every rule is corrected, in the same order");
+    assert!(calibration.thresholds.global <= weights["r0"], "and still worth listening to");
 }
 
 #[test]

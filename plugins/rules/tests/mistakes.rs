@@ -1,7 +1,7 @@
 //! Every mistake of a pack is reported, all in one pass, each with line, column and mend.
 
 use lundian_plugin::Taxonomy;
-use lundian_rules::{Origin, Pack};
+use lundian_rules::{Origin, Pack, Rules};
 
 fn mistakes(source: &str) -> Vec<String> {
     let (_, diagnostics) = Pack::parse("p.toml", source, &Taxonomy::china_economy(), Origin::User);
@@ -134,4 +134,15 @@ fn one_bad_rule_does_not_cost_the_others() {
     let source = format!("format = 1\nname = 'p'\n{}{good}", good.replace("'g'", "'b'").replace("weight = 1", ""));
     let (pack, diagnostics) = Pack::parse("p.toml", &source, &Taxonomy::china_economy(), Origin::User);
     assert_eq!((pack.len(), diagnostics.len()), (1, 1));
+}
+
+#[test]
+fn the_page_about_packs_shows_a_pack_that_works() {
+    let page = include_str!("../packs/README.md");
+    let start = page.find("format = 1").unwrap();
+    let source = &page[start..start + page[start..].find("```").unwrap()];
+    assert_eq!(mistakes(source), Vec::<String>::new());
+    let taxonomy = Taxonomy::china_economy();
+    let (pack, _) = Pack::parse("README.md", source, &taxonomy, Origin::User);
+    assert_eq!(Rules::new(&taxonomy, &[pack]).unwrap().check(), []);
 }
