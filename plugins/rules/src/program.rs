@@ -187,11 +187,8 @@ impl Test {
         if self.not.iter().any(|&term| terms.present(term, scan)) {
             return None;
         }
-        let negations = self.not_before.as_ref().map(|n| n.ends(terms, scan)).unwrap_or_default();
-        let holds = |span: &Span| {
-            let within = self.not_before.as_ref().map_or(0, |n| n.within);
-            !negations.iter().any(|&end| governs(scan, end, span.start, within))
-        };
+        let negations = Negations::of(self.not_before.as_ref(), terms, scan);
+        let holds = |span: &Span| !negations.reach(span.start, scan);
         let mut spans: Vec<Span> = Vec::new();
         // Adds what one condition matched; false if that is nothing.
         let mut add = |matched: &mut dyn Iterator<Item = Span>| {
@@ -240,25 +237,42 @@ impl Test {
     }
 }
 
-impl NotBefore {
-    /// Where the negations of the text end.
-    fn ends(&self, terms: &Terms, scan: &Scan) -> Vec<u32> {
-        let except: Vec<Span> = self.except.iter().flat_map(|&term| terms.places(term, scan)).collect();
-        let negations = self.terms.iter().flat_map(|&term| terms.places(term, scan));
-        negations.filter(|t| !except.iter().any(|e| e.start <= t.start && t.end <= e.end)).map(|t| t.end).collect()
-    }
+/// Where the negations of a text end, from left to right, and how far they reach.
+struct Negations {
+    ends: Vec<u32>,
+    within: usize,
 }
 
-/// True if a negation that ends at `end` reaches what begins at `start`.
-fn governs(scan: &Scan, end: u32, start: u32, within: usize) -> bool {
-    if end > start || (start - end) as usize > 4 * within {
-        return false;
+impl Negations {
+    fn of(not_before: Option<&NotBefore>, terms: &Terms, scan: &Scan) -> Self {
+        let Some(NotBefore { terms: negations, except, within }) = not_before else {
+            return Self { ends: Vec::new(), within: 0 };
+        };
+        let places = |ids: &[TermId]| -> Vec<Span> { ids.iter().flat_map(|&id| terms.places(id, scan)).collect() };
+        let mut except = places(except);
+        except.sort_unstable();
+        let longest = except.iter().map(|e| e.end - e.start).max().unwrap_or(0);
+        let excepted = |n: &Span| {
+            let from_left = &except[..except.partition_point(|e| e.start <= n.start)];
+            let near = from_left.iter().rev().take_while(|e| n.end - e.start <= longest);
+            near.into_iter().any(|e| n.end <= e.end)
+        };
+        let mut ends: Vec<u32> = places(negations).into_iter().filter(|n| !excepted(n)).map(|n| n.end).collect();
+        ends.sort_unstable();
+        Self { ends, within: *within }
     }
-    let mut gap = 0;
-    scan.between(end, start).chars().all(|c| {
-        gap += 1;
-        gap <= within && !ends_clause(c)
-    })
+
+    /// True if one of them reaches what begins at `start`, in the same clause.
+    fn reach(&self, start: u32, scan: &Scan) -> bool {
+        let before = &self.ends[..self.ends.partition_point(|&end| end <= start)];
+        // The last is the nearest: if it does not reach, none does.
+        before.last().is_some_and(|&end| {
+            (start - end) as usize <= 4 * self.within && {
+                let gap = scan.between(end, start);
+                gap.chars().count() <= self.within && !gap.contains(ends_clause)
+            }
+        })
+    }
 }
 
 impl Terms {
