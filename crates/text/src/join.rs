@@ -11,6 +11,8 @@ use crate::block::{Block, Kind};
 use crate::normalise::normalise;
 use crate::script::is_han;
 
+/// No sentence is longer, in bytes; what seems to be is not joined any further.
+const LONGEST: usize = 8192;
 /// Marks that cannot open a line.
 const CANNOT_OPEN: &str = "，。、；：！？」』）》】〉”’,;:!?)";
 /// Marks that end a sentence, or a line that stands for one.
@@ -149,7 +151,7 @@ pub(crate) fn join(blocks: Vec<Block>, words: &Words) -> Vec<Block> {
                 && i + 1 < blocks.len()
                 && goes_on(&format!("{}{}", before.text, block.text), i + 1)
         };
-        if goes_on(&before.text, i) || into_broken() {
+        if before.text.len() < LONGEST && (goes_on(&before.text, i) || into_broken()) {
             let spaced = before.text.ends_with(|c: char| c.is_ascii_alphabetic() || ",.;:".contains(c))
                 && block.text.starts_with(|c: char| c.is_ascii_alphanumeric());
             if spaced {

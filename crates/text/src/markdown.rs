@@ -150,6 +150,9 @@ struct Inline<'a> {
 
 /// Resolves escapes, images, links, emphasis, tags and entities.
 fn inline(line: &str) -> Inline<'_> {
+    let paired = |mark: char| line.chars().filter(|c| *c == mark).nth(1).is_some();
+    let (stars, underscores) = (paired('*'), paired('_'));
+    let linked = line.contains("](");
     let mut out = Inline { text: String::with_capacity(line.len()), links: Vec::new(), plain: 0 };
     let mut at = 0;
     while let Some(c) = line[at..].chars().next() {
@@ -173,19 +176,19 @@ fn inline(line: &str) -> Inline<'_> {
                 continue;
             }
             '!' if rest.starts_with("![") => {
-                if let Some((_, _, end)) = link(line, after) {
+                if let Some((_, _, end)) = linked.then(|| link(line, after)).flatten() {
                     at = end;
                     continue;
                 }
             }
             '[' => {
                 if rest.starts_with("[^")
-                    && let Some(end) = rest.find(']').filter(|end| *end < 40)
+                    && let Some(end) = rest.bytes().take(40).position(|b| b == b']')
                 {
                     at += end + 1;
                     continue;
                 }
-                if let Some((text, url, end)) = link(line, at) {
+                if let Some((text, url, end)) = linked.then(|| link(line, at)).flatten() {
                     let inner = inline(&line[text]);
                     if !inner.text.trim().is_empty() {
                         out.links.push(&line[url]);
@@ -196,7 +199,7 @@ fn inline(line: &str) -> Inline<'_> {
                 }
             }
             '<' => {
-                if let Some(end) = rest.find('>').filter(|end| *end < 200) {
+                if let Some(end) = rest.bytes().take(200).position(|b| b == b'>') {
                     let tag = rest[1..end].trim_start_matches('/');
                     if tag.starts_with(|c: char| c.is_ascii_alphabetic()) {
                         if tag.starts_with("http") {
@@ -221,7 +224,7 @@ fn inline(line: &str) -> Inline<'_> {
                 at = after;
                 continue;
             }
-            '*' | '~' | '_' if is_emphasis(line, at, c) => {
+            '*' | '~' | '_' if is_emphasis(line, at, c, if c == '_' { underscores } else { stars }) => {
                 at = after;
                 continue;
             }
@@ -235,8 +238,8 @@ fn inline(line: &str) -> Inline<'_> {
 }
 
 /// True if the mark `c` at `at` is emphasis and not text: stars that touch a word or other stars, doubled tildes, and
-/// underscores at the border of a word.
-fn is_emphasis(line: &str, at: usize, c: char) -> bool {
+/// underscores at the border of a word. `paired` says that the line has more than one of it.
+fn is_emphasis(line: &str, at: usize, c: char, paired: bool) -> bool {
     let before = line[..at].chars().next_back();
     let after = line[at + 1..].chars().next();
     let spaced = |c: Option<char>| c.is_none_or(char::is_whitespace);
@@ -245,9 +248,9 @@ fn is_emphasis(line: &str, at: usize, c: char) -> bool {
         '~' => doubled,
         '_' => {
             let in_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-            line.matches('_').count() > 1 && !(in_word(before) && in_word(after))
+            paired && !(in_word(before) && in_word(after))
         }
-        _ => doubled || (!(spaced(before) && spaced(after)) && line.matches(c).count() > 1),
+        _ => doubled || (!(spaced(before) && spaced(after)) && paired),
     }
 }
 
@@ -258,15 +261,16 @@ fn link(line: &str, at: usize) -> Option<(Range<usize>, Range<usize>, usize)> {
         return None;
     }
     // An address with unbalanced parentheses ends at the first one.
-    let end = matching(line, close + 1, '(', ')').or_else(|| line[close + 1..].find(')').map(|n| close + 1 + n))?;
+    let end = matching(line, close + 1, '(', ')')
+        .or_else(|| line[close + 1..].bytes().take(4096).position(|b| b == b')').map(|n| close + 1 + n))?;
     Some((at + 1..close, close + 2..end, end + 1))
 }
 
-/// Where the bracket that stands at `at` is closed.
+/// Where the bracket that stands at `at` is closed, within the length that a link may have.
 fn matching(line: &str, at: usize, open: char, close: char) -> Option<usize> {
     let mut depth = 0;
     let mut escaped = false;
-    for (i, c) in line[at..].char_indices() {
+    for (i, c) in line[at..].char_indices().take(4096) {
         if escaped {
             escaped = false;
         } else if c == '\\' {

@@ -264,6 +264,22 @@ fn formats_without_an_ending_are_told_by_content() {
     assert_eq!(Format::of_path("a/B.HTM"), Some(Format::Html));
 }
 
+/// Repetition without end must cost no more than its length.
+#[test]
+fn monotonous_input_is_read_in_good_time() {
+    for piece in [
+        "[", "![", "*", "_a", "<", "<b", "<div>", "，\n", "「\n", "](", "&", "\\", "> ", "# ", "[^", "{", "\"",
+        "<p a='", "[1]\n",
+    ] {
+        let source = piece.repeat(200_000 / piece.len());
+        for format in [Format::Markdown, Format::Html, Format::Plain, Format::Jsonl, Format::Csv] {
+            let mut options = Options::default();
+            options.format = Some(format);
+            let _ = segment("x", source.as_bytes(), &options);
+        }
+    }
+}
+
 /// What pages are made of, in any order.
 fn page() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
