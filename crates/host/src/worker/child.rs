@@ -75,6 +75,7 @@ impl Child {
         let (output, input) = std::io::pipe().map_err(|e| format!("cannot be listened to: {e}"))?;
         let mut command = Command::new(&options.program);
         command
+            .arg0("lundian-worker")
             .args(&options.args)
             .arg(std::process::id().to_string())
             .env_clear()
@@ -183,12 +184,10 @@ impl Child {
 
     /// Waits a tick for bytes.
     fn wait(&mut self) -> Result<(), Gone> {
-        let mut bytes = [0; 1 << 16];
-        match self.channel.read(&mut bytes) {
+        match self.buffer.fill(&self.channel) {
             Ok(0) => Err(Gone::Closed),
-            Ok(n) => {
+            Ok(_) => {
                 self.heard = Instant::now();
-                self.buffer.push(&bytes[..n]);
                 Ok(())
             }
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock || e.kind() == std::io::ErrorKind::TimedOut => {

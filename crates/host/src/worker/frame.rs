@@ -5,6 +5,7 @@
 //! frames: a length (`u32`, little-endian, of what follows), a tag, a body. Small bodies are JSON; paragraphs and
 //! scores are flat numbers and texts. Decoding trusts nothing: a worker may be anything after a plugin has run in it.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use lundian_core::{Batch, Evidence, Failure, Output, Thresholds, Unit};
@@ -336,15 +337,27 @@ impl<'a> Reader<'a> {
 }
 
 /// Bytes as they arrive, cut into frames.
+///
+/// A frame that arrives in pieces is gathered in a buffer of its own size, so that a large one is copied once.
 #[derive(Debug, Default)]
 pub struct FrameBuffer {
     bytes: Vec<u8>,
 }
 
 impl FrameBuffer {
-    /// Adds bytes at the end.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+    /// Reads once from `source` into the buffer, and returns how many bytes came: 0 at its end.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn fill(&mut self, mut source: impl Read) -> std::io::Result<usize> {
+        const CHUNK: usize = 1 << 16;
+        let have = self.bytes.len();
+        // At least what is missing of the frame, unless it claims to be longer than what there was reason to believe.
+        let missing = self.frame_len().map_or(0, |len| (len + 4).saturating_sub(have)).min(CHUNK.max(have));
+        self.bytes.resize(have + missing.max(CHUNK), 0);
+        let read = source.read(&mut self.bytes[have..]);
+        self.bytes.truncate(have + *read.as_ref().unwrap_or(&0));
+        read
     }
 
     /// Takes the first `len` bytes, once they are there.
@@ -356,21 +369,33 @@ impl FrameBuffer {
         Some(std::mem::replace(&mut self.bytes, rest))
     }
 
-    /// Takes the next frame, without its length, once it is there.
+    /// Takes the next frame with its length, once it is there.
     ///
     /// # Errors
     /// [`FrameError::TooLong`].
-    pub fn frame(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
-        let Some(len) = self.bytes.first_chunk::<4>() else { return Ok(None) };
-        let len = u32::from_le_bytes(*len) as usize;
-        if len > MAX_FRAME {
-            return Err(FrameError::TooLong(len));
+    pub fn frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        match self.frame_len() {
+            Some(len) if len > MAX_FRAME => Err(FrameError::TooLong(len)),
+            Some(len) => Ok(self.take(4 + len).map(Frame)),
+            None => Ok(None),
         }
-        if self.bytes.len() < 4 + len {
-            return Ok(None);
-        }
-        self.take(4);
-        Ok(self.take(len))
+    }
+
+    fn frame_len(&self) -> Option<usize> {
+        self.bytes.first_chunk::<4>().map(|len| u32::from_le_bytes(*len) as usize)
+    }
+}
+
+/// A frame as it arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Frame(Vec<u8>);
+
+impl std::ops::Deref for Frame {
+    type Target = [u8];
+
+    /// Tag and body, without the length.
+    fn deref(&self) -> &[u8] {
+        self.0.get(4..).unwrap_or_default()
     }
 }
 
@@ -382,14 +407,13 @@ mod tests {
         let mut buffer = FrameBuffer::default();
         // One byte at a time, as a slow pipe would bring it.
         for byte in &bytes[..bytes.len() - 1] {
-            buffer.push(&[*byte]);
+            buffer.fill(&[*byte][..]).unwrap();
             assert_eq!(buffer.frame(), Ok(None));
         }
-        buffer.push(&bytes[bytes.len() - 1..]);
-        buffer.push(&[9]);
+        buffer.fill(&[bytes[bytes.len() - 1], 9][..]).unwrap();
         let frame = buffer.frame().unwrap().unwrap();
         assert_eq!(buffer.bytes, [9]);
-        frame
+        frame.to_vec()
     }
 
     #[test]
@@ -404,6 +428,21 @@ mod tests {
         for frame in [ToWorker::cancel(), ToWorker::ping()] {
             assert!(ToWorker::decode(&only_frame(&frame)).is_ok());
         }
+    }
+
+    #[test]
+    fn a_long_frame_arrives_whole() {
+        let text = "长".repeat(100_000);
+        let units = [Unit { text: &text, ..Unit::default() }; 3];
+        let bytes = ToWorker::classify(&Batch::new(&units)).unwrap();
+        let (mut buffer, mut source) = (FrameBuffer::default(), &bytes[..]);
+        let frame = loop {
+            if let Some(frame) = buffer.frame().unwrap() {
+                break frame;
+            }
+            assert!(buffer.fill(&mut source).unwrap() > 0);
+        };
+        assert!(matches!(ToWorker::decode(&frame), Ok(ToWorker::Classify { units: read, .. }) if read == units));
     }
 
     fn answer() -> Output {
@@ -446,7 +485,7 @@ mod tests {
         }
         assert_eq!(ToWorker::decode(&[CLASSIFY, 1, 255, 255, 255, 255]).unwrap_err(), FrameError::Garbled);
         let mut buffer = FrameBuffer::default();
-        buffer.push(&[255; 8]);
+        buffer.fill(&[255; 8][..]).unwrap();
         assert_eq!(buffer.frame(), Err(FrameError::TooLong(u32::MAX as usize)));
     }
 }

@@ -65,6 +65,18 @@ pub enum Sandbox {
 }
 
 impl WorkerOptions {
+    /// The defaults, with `args` making this very program a worker: it must pass the rest of its arguments to
+    /// [`worker_main`] before it does anything else.
+    ///
+    /// # Errors
+    /// When the system does not say where the program is.
+    pub fn this_program(args: impl IntoIterator<Item = impl Into<OsString>>) -> std::io::Result<Self> {
+        // On Linux this is the program that runs, even when its file has since been replaced.
+        let running = PathBuf::from("/proc/self/exe");
+        let program = if running.exists() { running } else { std::env::current_exe()? };
+        Ok(Self::new(program, args))
+    }
+
     /// The defaults, with `program args...` as the command that starts a worker.
     pub fn new(program: impl Into<PathBuf>, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self {

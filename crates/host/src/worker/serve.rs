@@ -4,7 +4,6 @@
 //! process that is stuck; the main thread, which has the largest stack, runs the plugin.
 
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -15,7 +14,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 use rustix::process::getppid;
 
-use super::frame::{FrameBuffer, FromWorker, Load, PREAMBLE, ToWorker};
+use super::frame::{Frame, FrameBuffer, FromWorker, Load, PREAMBLE, ToWorker};
 use super::{limits, send_some};
 use crate::native::{check_agreement, check_hash, load, read_library, sha256_hex};
 use crate::{MANIFEST_FILE, Manifest};
@@ -175,7 +174,7 @@ impl Incoming {
         }
     }
 
-    fn frame(&mut self) -> Option<Vec<u8>> {
+    fn frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.buffer.frame().ok()? {
                 return Some(frame);
@@ -185,14 +184,10 @@ impl Incoming {
     }
 
     fn fill(&mut self) -> Option<()> {
-        let mut bytes = [0; 1 << 16];
         loop {
-            match (&self.channel.socket).read(&mut bytes) {
+            match self.buffer.fill(&self.channel.socket) {
                 Ok(0) => return None,
-                Ok(n) => {
-                    self.buffer.push(&bytes[..n]);
-                    return Some(());
-                }
+                Ok(_) => return Some(()),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => return None,
             }
@@ -201,7 +196,7 @@ impl Incoming {
 
     /// Passes batches on to the main thread and deals with the rest. When the channel closes, ends the process,
     /// whatever the plugin is doing, and without running its clean-up code.
-    fn run(mut self, requests: &mpsc::Sender<Vec<u8>>, cancel: &Mutex<Cancel>) {
+    fn run(mut self, requests: &mpsc::Sender<Frame>, cancel: &Mutex<Cancel>) {
         while let Some(frame) = self.frame() {
             match ToWorker::decode(&frame) {
                 Ok(ToWorker::Classify { .. }) => {
