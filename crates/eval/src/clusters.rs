@@ -44,19 +44,6 @@ impl Clusters {
     pub(crate) fn of_samples(samples: &[Sample]) -> Self {
         Self::new(samples.iter().map(Sample::cluster))
     }
-
-    /// The clusters of some rows only.
-    pub(crate) fn of_rows(&self, rows: &[usize]) -> Self {
-        let mut numbers: HashMap<usize, usize> = HashMap::new();
-        let of_row = rows
-            .iter()
-            .map(|row| {
-                let next = numbers.len();
-                *numbers.entry(self.of_row[*row]).or_insert(next)
-            })
-            .collect();
-        Self { of_row, count: numbers.len() }
-    }
 }
 
 /// What the clusters of samples mostly are.

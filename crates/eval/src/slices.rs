@@ -8,12 +8,11 @@ use lundian_core::{Label, Sample};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::bootstrap::{Plan, Tally, interval, resample};
+use crate::bootstrap::{Plan, Statistic, Tally, intervals};
 use crate::clusters::Clusters;
 use crate::evaluate::Options;
 use crate::labels::Labels;
 use crate::metrics::{Counts, counts_of_rows, macro_average, mean, micro};
-use crate::random::parallel;
 
 /// How a key cuts the file.
 enum Cut {
@@ -107,8 +106,8 @@ pub(crate) fn slices(
             remarks.push(format!("no paragraph of the gold file has a key {key:?} to slice by"));
         }
     }
-    let single = Plan { threads: 1, ..plan };
-    let scored = parallel(parts.len(), plan.threads, |i| score(&parts[i], gold, systems, clusters, single));
+    let intervals = intervals_of(&parts, samples.len(), gold, systems, clusters, plan);
+    let scored = parts.iter().zip(intervals).map(|(part, ci95)| score(part, gold, systems, &ci95)).collect();
     (scored, remarks)
 }
 
@@ -173,22 +172,20 @@ fn collect(
     parts.extend(by_value.into_iter().map(|((_, value), rows)| Part { key: key.to_owned(), value, rows, gold: None }));
 }
 
-fn score(part: &Part, all: &Labels, systems: &[(&str, &Labels)], clusters: &Clusters, plan: Plan) -> Slice {
+fn score(part: &Part, all: &Labels, systems: &[(&str, &Labels)], intervals: &[Option<[f64; 2]>]) -> Slice {
     let gold = part.gold.as_ref().unwrap_or(all);
-    let recall_only = part.gold.is_some();
     let rows = || part.rows.iter().copied();
-    let intervals = intervals(part, gold, systems, clusters, plan);
-    let score = |((name, predicted), ci95): (&(&str, &Labels), Option<[f64; 2]>)| {
+    let score = |((name, predicted), ci95): (&(&str, &Labels), &Option<[f64; 2]>)| {
         let counts = counts_of_rows(gold, predicted, rows());
         let total = micro(&counts);
-        let known = |value: f64| (!recall_only).then_some(value);
+        let known = |value: f64| part.gold.is_none().then_some(value);
         let exact = rows().map(|r| f64::from(u8::from(gold.row(r) == predicted.row(r))));
         SliceScore {
             name: (*name).to_owned(),
             precision: known(total.precision),
             recall: total.recall,
             f1: known(total.f1),
-            ci95,
+            ci95: *ci95,
             macro_f1: known(macro_average(&counts).f1),
             subset_accuracy: mean(exact).and_then(known),
         }
@@ -202,43 +199,57 @@ fn score(part: &Part, all: &Labels, systems: &[(&str, &Labels)], clusters: &Clus
     }
 }
 
-/// Intervals of micro F1 (or recall) of every system, from the same draws.
-fn intervals(
-    part: &Part,
+/// Intervals of micro F1 (or recall) of every system on every part. The whole file is resampled, so a part is of
+/// another size in each draw; draws in which a part has nothing to score are left out of it.
+fn intervals_of(
+    parts: &[Part],
+    rows: usize,
     gold: &Labels,
     systems: &[(&str, &Labels)],
     clusters: &Clusters,
     plan: Plan,
-) -> Vec<Option<[f64; 2]>> {
-    let clusters = clusters.of_rows(&part.rows);
-    if clusters.count < 2 {
-        return vec![None; systems.len()];
+) -> Vec<Vec<Option<[f64; 2]>>> {
+    let mut parts_of_row = vec![Vec::new(); rows];
+    for (i, part) in parts.iter().enumerate() {
+        part.rows.iter().for_each(|row| parts_of_row[*row].push(i));
     }
-    // Slot 0 is the support, slots 2 s + 1 and 2 s + 2 are true positives and predictions of system s.
-    let tally = Tally::new(&clusters, 1 + 2 * systems.len(), |i| {
-        let row = part.rows[i];
+    // Slots of a part: its support, then true positives and predictions of each system.
+    let width = 1 + 2 * systems.len();
+    let tally = Tally::new(clusters, parts.len() * width, |row| {
         let count = |cells: &mut dyn Iterator<Item = bool>| cells.filter(|c| *c).count() as f64;
-        let there = gold.row(row);
-        let mut entries = vec![(0, count(&mut there.iter().copied()))];
-        for (s, (_, predicted)) in systems.iter().enumerate() {
-            let given = predicted.row(row);
-            entries.push((2 * s + 1, count(&mut given.iter().zip(there).map(|(p, g)| *p && *g))));
-            entries.push((2 * s + 2, count(&mut given.iter().copied())));
+        let mut entries = Vec::new();
+        for part in &parts_of_row[row] {
+            let there = parts[*part].gold.as_ref().unwrap_or(gold).row(row);
+            let slot = part * width;
+            entries.push((slot, count(&mut there.iter().copied())));
+            for (s, (_, predicted)) in systems.iter().enumerate() {
+                let given = predicted.row(row);
+                entries.push((slot + 2 * s + 1, count(&mut given.iter().zip(there).map(|(p, g)| *p && *g))));
+                entries.push((slot + 2 * s + 2, count(&mut given.iter().copied())));
+            }
         }
         entries
     });
-    let mut figures = vec![Vec::with_capacity(plan.draws); systems.len()];
-    let (mut weights, mut totals) = (Vec::new(), Vec::new());
-    for draw in 0..plan.draws {
-        resample(clusters.count, plan.seed, draw, &mut weights);
-        tally.weighted(&weights, &mut totals);
-        for (s, figures) in figures.iter_mut().enumerate() {
-            let counts =
-                Counts { support: totals[0] as u64, tp: totals[2 * s + 1] as u64, predicted: totals[2 * s + 2] as u64 };
-            figures.push(if part.gold.is_some() { counts.recall() } else { counts.f1() });
+    let recall_only: Vec<bool> = parts.iter().map(|p| p.gold.is_some()).collect();
+    let figures = move |totals: &[f64], figures: &mut Vec<Option<f64>>| {
+        for (sums, recall_only) in totals.chunks_exact(width).zip(&recall_only) {
+            figures.extend(sums[1..].chunks_exact(2).map(|s| {
+                let c = Counts { support: sums[0] as u64, tp: s[0] as u64, predicted: s[1] as u64 };
+                match recall_only {
+                    true => (c.support > 0).then(|| c.recall()),
+                    false => (c.support + c.predicted > 0).then(|| c.f1()),
+                }
+            }));
         }
-    }
-    figures.iter().map(|f| interval(f)).collect()
+    };
+    let statistic = Statistic { tally, figures: Box::new(figures) };
+    let all = intervals(&[&statistic], clusters.count, plan).into_iter().flatten().collect::<Vec<_>>();
+    let of_part = |(i, part): (usize, &Part)| {
+        let several = part.rows.iter().any(|r| clusters.of_row[*r] != clusters.of_row[part.rows[0]]);
+        let own = &all[i * systems.len()..(i + 1) * systems.len()];
+        if several { own.to_vec() } else { vec![None; systems.len()] }
+    };
+    parts.iter().enumerate().map(of_part).collect()
 }
 
 fn named(value: &str) -> Option<(usize, String)> {

@@ -219,9 +219,8 @@ for s, (system, p) in enumerate(zip(systems, predicted)):
     slices = {}
     for role in ("explanation", "remedy"):
         rows = np.array([i for i, r in enumerate(gold_rows) if r["role"] == role])
-        own = list(dict.fromkeys(cluster[rows]))
-        inner = np.array([own.index(c) for c in cluster[rows]])
-        f1s = [micro_f1(gold[rows[d]], p[rows[d]]) for d in (resampled_rows(inner, k) for k in range(DRAWS))]
+        inner = [d[np.isin(d, rows)] for d in draws]
+        f1s = [micro_f1(gold[d], p[d]) for d in inner if gold[d].sum() + p[d].sum()]
         slices[role] = {"micro": prf(gold[rows], p[rows], "micro"), "macro_f1": macro_f1(gold[rows], p[rows]),
                         "subset_accuracy": accuracy_score(gold[rows], p[rows]), "ci95": percentiles(f1s)}
     stance = np.array([[0] * THESES for _ in range(ROWS)])
