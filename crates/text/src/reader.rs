@@ -37,7 +37,7 @@ impl Format {
             "md" | "markdown" | "mkd" => Self::Markdown,
             "html" | "htm" | "xhtml" | "shtml" => Self::Html,
             "txt" | "text" => Self::Plain,
-            "jsonl" | "ndjson" | "json" => Self::Jsonl,
+            "jsonl" | "ndjson" => Self::Jsonl,
             "csv" => Self::Csv,
             _ => return None,
         })
@@ -49,7 +49,8 @@ impl Format {
         let head = &bytes[..bytes.len().min(4096)];
         let head = String::from_utf8_lossy(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head)).to_lowercase();
         let head = head.trim_start();
-        if head.starts_with('{') && head.contains('"') {
+        let array = head.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with('{'));
+        if array || head.starts_with('{') && head.contains('"') {
             return Self::Jsonl;
         }
         let html = ["<!doctype html", "<html", "<head", "<body", "<article", "<div", "<p>", "<p "];

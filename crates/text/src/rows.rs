@@ -122,7 +122,15 @@ impl Rows {
                 if bytes.trim_ascii().is_empty() {
                     continue;
                 }
-                return Some(json_row(&bytes, &self.path, *line).map(|row| (*line, row)));
+                let line = *line;
+                let row = json_row(&bytes, &self.path, line).map(|row| (line, row));
+                if row.is_err() && line == 1 && matches!(bytes.trim_ascii(), [b'['] | [b'{'] | [b'[', b'{', ..]) {
+                    // One message for the whole file in place of one for each of its lines.
+                    self.source = Source::Ended;
+                    let problem = Diagnostic::error(&self.path, "a JSON document, not one object a line").at_line(1);
+                    return Some(Err(problem.with_hint("for an array: jq -c '.[]' FILE > FILE.jsonl")));
+                }
+                return Some(row);
             },
             Source::Csv { input, header } => {
                 let mut record = csv::StringRecord::new();

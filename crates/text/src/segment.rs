@@ -251,6 +251,12 @@ impl<'a> Cutter<'a> {
             text.clone_into(&mut self.document.title);
             return true;
         }
+        // The page's title may go on with the name of a site that nobody has heard of.
+        let rest = self.document.title.strip_prefix(text).unwrap_or_default().trim_start();
+        if parts.is_empty() && rest.starts_with(['-', '_', '|', '—', '–']) {
+            text.clone_into(&mut self.document.title);
+            return true;
+        }
         normalise(text) == normalise(&self.document.title)
     }
 

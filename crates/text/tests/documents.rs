@@ -242,6 +242,20 @@ fn jsonl_rows_keep_what_they_say() {
 }
 
 #[test]
+fn a_json_document_gets_one_message_and_is_left_alone_in_a_folder() {
+    let array = "[\n {\n  \"text\": \"甲\"\n }\n]\n".as_bytes();
+    let dir = folder(&[("index.json", array), ("a.md", "仓库里的货堆到了屋顶，谁来买呢？\n".as_bytes())]);
+    let (paragraphs, diagnostics) = read_all(&[dir.path().to_owned()], &Options::default());
+    assert_eq!((paragraphs.len(), diagnostics.len()), (1, 0));
+    for content in ["[\n {\n  \"text\": \"甲\"\n }\n]\n", "[{\"text\": \"甲\"}]", "{\n \"text\": \"甲\"\n}\n"] {
+        std::fs::write(dir.path().join("index.json"), content).unwrap();
+        let (paragraphs, diagnostics) = read_all(&[dir.path().join("index.json")], &Options::default());
+        assert_eq!((paragraphs.len(), diagnostics.len()), (0, 1), "{content}");
+        assert!(diagnostics[0].error && diagnostics[0].hint.as_ref().unwrap().contains("jq"));
+    }
+}
+
+#[test]
 fn csv_rows_in_the_encoding_of_a_spreadsheet() {
     let table = "编号,正文,备注\n1,\"产能过剩，\n需求不足。\",甲\n2,分配才是根本。,乙\n";
     let dir = folder(&[("t.csv", &encoding_rs::GB18030.encode(table).0)]);
