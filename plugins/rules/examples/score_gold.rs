@@ -105,7 +105,8 @@ fn run(options: &Options) -> Result<bool, String> {
     let mut rules = Rules::new(&taxonomy, &packs).map_err(|e| e.to_string())?;
     if let Some(path) = &options.calibration {
         let source = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        rules = rules.with_calibration(&Calibration::from_toml(&source)?);
+        let calibration = Calibration::from_toml(&source).map_err(|e| format!("{}: {e}", path.display()))?;
+        rules = rules.with_calibration(&calibration);
     }
     let failures = rules.check();
     diagnostics.iter().for_each(|d| println!("{d}"));

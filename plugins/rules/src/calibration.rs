@@ -16,8 +16,11 @@ use crate::{Rules, noisy_or};
 /// How many samples the weight that a pack gives counts for.
 pub const PRIOR_STRENGTH: f32 = 4.0;
 
+/// The form of `calibration.toml` that this program reads.
+const FORMAT: u32 = 1;
+
 /// Weights of rules and thresholds of theses, as kept in `calibration.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// Version of this file's form.
@@ -35,29 +38,59 @@ impl Calibration {
     /// Reads a calibration from TOML.
     ///
     /// # Errors
-    /// What is wrong, with line and column.
-    pub fn from_toml(source: &str) -> Result<Self, String> {
-        let c: Self = toml::from_str(source).map_err(|e| e.to_string().trim_end().to_owned())?;
-        if c.format != 1 {
-            return Err(format!("format {} is unknown; this program reads format = 1", c.format));
+    /// What is wrong, with line and column where TOML gives them.
+    pub fn from_toml(source: &str) -> Result<Self, CalibrationError> {
+        let c: Self =
+            toml::from_str(source).map_err(|e| CalibrationError::Toml(e.to_string().trim_end().to_owned()))?;
+        if c.format != FORMAT {
+            return Err(CalibrationError::Format(c.format));
         }
-        let weights = c.weights.iter().flat_map(|(pack, rules)| rules.iter().map(move |(id, w)| (pack, id, *w)));
-        for (pack, id, weight) in weights {
-            if !(0.0..=1.0).contains(&weight) {
-                return Err(format!("weight {weight} of rule {pack}/{id} is outside [0, 1]"));
+        for (pack, rules) in &c.weights {
+            if let Some((id, &weight)) = rules.iter().find(|(_, w)| !(0.0..=1.0).contains(*w)) {
+                return Err(CalibrationError::Weight { rule: format!("{pack}/{id}"), weight });
             }
         }
-        let thresholds = std::iter::once(&c.thresholds.global).chain(c.thresholds.per_thesis.values());
-        if let Some(bad) = thresholds.into_iter().find(|t| !(0.0..=1.0).contains(*t)) {
-            return Err(format!("threshold {bad} is outside [0, 1]"));
+        let mut thresholds = std::iter::once(&c.thresholds.global).chain(c.thresholds.per_thesis.values());
+        match thresholds.find(|t| !(0.0..=1.0).contains(*t)) {
+            Some(&threshold) => Err(CalibrationError::Threshold(threshold)),
+            None => Ok(c),
         }
-        Ok(c)
     }
 
     /// The calibration as TOML, ready for a file.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("numbers and strings only")
     }
+}
+
+impl Default for Calibration {
+    /// Knows nothing: every rule keeps the weight of its pack, and the threshold is 0.5.
+    fn default() -> Self {
+        Self { format: FORMAT, thresholds: Thresholds::default(), weights: BTreeMap::new() }
+    }
+}
+
+/// Why a calibration cannot be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CalibrationError {
+    /// Not the TOML of a calibration; the message carries line and column.
+    #[error("not a calibration of rules: {0}")]
+    Toml(String),
+    /// Of another version of the program.
+    #[error("format {0} is unknown: this program reads format = 1")]
+    Format(u32),
+    /// A weight outside [0, 1].
+    #[error("weight {weight} of rule {rule} is outside [0, 1]")]
+    Weight {
+        /// Pack and id of the rule.
+        rule: String,
+        /// The weight.
+        weight: f32,
+    },
+    /// A threshold outside [0, 1].
+    #[error("threshold {0} is outside [0, 1]")]
+    Threshold(f32),
 }
 
 /// Estimates the weights of `rules` from `train`, and corrects them and chooses the threshold on `tune`, samples that
@@ -104,7 +137,7 @@ pub fn calibrate(rules: &Rules, train: &[Sample], tune: &[Sample]) -> Calibratio
     for (rule, weight) in rules.rules.iter().zip(weights) {
         by_pack.entry(rule.pack.to_string()).or_default().insert(rule.rule.id.clone(), weight);
     }
-    Calibration { format: 1, thresholds: Thresholds::uniform(global), weights: by_pack }
+    Calibration { format: FORMAT, thresholds: Thresholds::uniform(global), weights: by_pack }
 }
 
 /// The step of log-odds by which corrections are tried, and how many of them are.

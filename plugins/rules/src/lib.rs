@@ -22,7 +22,7 @@ use lundian_plugin::{
 };
 use serde::Deserialize;
 
-pub use calibration::{Calibration, PRIOR_STRENGTH, calibrate};
+pub use calibration::{Calibration, CalibrationError, PRIOR_STRENGTH, calibrate};
 pub use pack::{Origin, Pack};
 use program::{Program, Scratch};
 use scan::LONGEST;
@@ -376,8 +376,9 @@ impl Plugin for Rules {
                 Calibration::from_toml(&source)
                     .map_err(|e| ClassifierError::Model(format!("{}: {e}", path.display())))?
             }
-            None => Calibration::from_toml(CALIBRATION)
+            None if settings.bundled => Calibration::from_toml(CALIBRATION)
                 .map_err(|e| ClassifierError::Model(format!("built-in calibration: {e}")))?,
+            None => Calibration::default(),
         };
         let mut rules = Self::new(setup.taxonomy, &packs)?.with_calibration(&calibration);
         if let Some(threshold) = settings.threshold {

@@ -105,7 +105,7 @@ impl Scan {
         })
     }
 
-    /// The text between two places, or before a place where the first is none.
+    /// The text between two places, which are borders of spans.
     pub(crate) fn between(&self, start: u32, end: u32) -> &str {
         &self.text()[start as usize..end as usize]
     }

@@ -304,7 +304,7 @@ fn weights_are_corrected_on_samples_that_nobody_read() {
 
 #[test]
 fn a_calibration_is_checked() {
-    let error = |source: &str| Calibration::from_toml(source).unwrap_err();
+    let error = |source: &str| Calibration::from_toml(source).unwrap_err().to_string();
     assert!(error("format = 2").contains("format 2"));
     assert!(error("format = 1\n[weights.p]\nr = 1.5").contains("p/r"));
     assert!(error("format = 1\n[thresholds]\nglobal = -1.0").contains("threshold -1"));
@@ -333,6 +333,8 @@ fn packs_of_the_users_own() {
     let absolute = dir.path().join("p.toml");
     let rules = create(&json!({ "packs": [absolute], "bundled": false, "threshold": 0.2 }), None).unwrap();
     assert_eq!((rules.len(), rules.thresholds().of("a")), (1, 0.2));
+    let rules = create(&json!({ "packs": ["p.toml"], "bundled": false }), Some(dir.path())).unwrap();
+    assert_eq!(rules.thresholds().of("a"), 0.5, "the built-in calibration is about the built-in packs only");
     let rules = create(&json!({ "packs": ["p.toml"], "calibration": "c.toml" }), Some(dir.path())).unwrap();
     assert_eq!((rules.scores(&unit)[0], rules.thresholds().of("a")), (0.4, 0.3));
 }
