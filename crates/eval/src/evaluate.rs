@@ -42,7 +42,7 @@ pub struct SystemOutput<'a> {
 pub struct Options {
     /// Name of the gold file, for the report.
     pub gold_file: String,
-    /// Bootstrap draws, and swaps of the randomisation test; 0 leaves intervals out.
+    /// Bootstrap draws, and swaps of the randomisation test; 0 leaves intervals out and every p-value at 1.
     pub draws: usize,
     /// Seed of all draws.
     pub seed: u64,

@@ -6,6 +6,7 @@ use lundian_eval::{
     CompareOptions, EvalError, Evaluation, Gate, GateError, Labels, Options, Ratings, SystemOutput, TwoByTwo,
     agreement, average_precision, ceiling, compare, evaluate, failed_gates, flip_rate, read_gold_str, to_label,
 };
+use serde_json::Value;
 
 fn taxonomy() -> Taxonomy {
     Taxonomy::china_economy()
@@ -37,8 +38,44 @@ fn run(samples: &[Sample], outputs: &[Output]) -> Evaluation {
     let systems: Vec<_> = names.into_iter().zip(outputs).map(|(n, o)| system(n, o, &thresholds)).collect();
     let options = Options { draws: 50, ..Options::default() };
     let evaluation = evaluate(samples, &systems, &taxonomy(), &options).unwrap();
-    assert!(!serde_json::to_string(&evaluation).unwrap().contains("NaN"));
+    let json = serde_json::to_value(&evaluation).unwrap();
+    ["systems", "pairs", "floor"].iter().for_each(|key| defined(key, &json[key]));
     evaluation
+}
+
+/// Asserts that the figures that have a value on any input are numbers. JSON has no NaN: it would be null.
+fn defined(path: &str, value: &Value) {
+    const ALWAYS: [&str; 15] = [
+        "precision",
+        "recall",
+        "f1",
+        "micro_f1",
+        "macro_f1",
+        "delta_macro_f1",
+        "delta_micro_f1",
+        "p_value",
+        "p_holm",
+        "threshold",
+        "risk",
+        "from",
+        "to",
+        "seconds",
+        "support",
+    ];
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                assert!(!ALWAYS.contains(&key.as_str()) || value.is_number(), "{path}.{key} is {value}");
+                defined(&format!("{path}.{key}"), value);
+            }
+        }
+        Value::Array(values) => {
+            values.iter().enumerate().for_each(|(i, value)| defined(&format!("{path}[{i}]"), value));
+            let bare = path.ends_with("ci95");
+            assert!(!bare || values.iter().all(Value::is_number), "{path}: {values:?}");
+        }
+        _ => {}
+    }
 }
 
 #[test]
@@ -101,6 +138,15 @@ fn abstaining_ranks_below_every_score() {
     assert_eq!(average_precision(&mut [(0.0, false), (nan, true)]), Some(0.5));
     assert_eq!(average_precision(&mut [(nan, true)]), None);
     assert_eq!(average_precision(&mut []), None);
+}
+
+#[test]
+fn equal_systems_do_not_differ() {
+    let gold = [sample("1", "d", &[0]), sample("2", "e", &[1]), sample("3", "f", &[])];
+    let out = output(&[&[0], &[0], &[]]);
+    let pair = &run(&gold, &[out.clone(), out]).pairs[0];
+    assert_eq!((pair.delta_macro_f1, pair.ci95, pair.p_value, pair.p_holm), (0.0, Some([0.0, 0.0]), 1.0, 1.0));
+    assert!(pair.only_a_right.is_empty() && pair.only_b_right.is_empty());
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(super) struct Book<'a> {
     pub(super) taxonomy: &'a Taxonomy,
     samples: Vec<Sample>,
     diagnostics: Vec<Diagnostic>,
+    faults: usize,
     /// Line of each id.
     seen: HashMap<String, usize>,
     /// Slugs that the taxonomy does not have, with how often they occur and the fault of each occurrence.
@@ -27,6 +28,7 @@ impl<'a> Book<'a> {
             taxonomy,
             samples: Vec::new(),
             diagnostics: Vec::new(),
+            faults: 0,
             seen: HashMap::new(),
             unknown: BTreeMap::new(),
             unknown_faults: Vec::new(),
@@ -37,12 +39,18 @@ impl<'a> Book<'a> {
 
     /// Number of faults so far: a row is good if it adds none.
     pub(super) fn faults(&self) -> usize {
-        self.diagnostics.len() + self.unknown_faults.len()
+        self.faults
     }
 
     /// Notes a fault of a row.
     pub(super) fn fault(&mut self, line: usize, message: impl Into<String>, hint: impl Into<String>) {
+        self.faults += 1;
         self.diagnostics.push(Diagnostic::error(self.path, message).at_line(line).with_hint(hint));
+    }
+
+    /// Notes something about a row that does not cost it.
+    pub(super) fn remark_on(&mut self, line: usize, message: impl Into<String>, hint: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::warning(self.path, message).at_line(line).with_hint(hint));
     }
 
     /// Notes a fault of the whole file.
@@ -71,6 +79,7 @@ impl<'a> Book<'a> {
             .at_line(lines_before + error.line().max(1))
             .at_column(column)
             .with_hint("write one JSON object a line");
+        self.faults += 1;
         self.diagnostics.push(fault);
     }
 
@@ -86,6 +95,7 @@ impl<'a> Book<'a> {
                 None => "`lundian thesis list` shows the slugs; `--taxonomy FILE` names another taxonomy".to_owned(),
             };
             let fault = Diagnostic::error(self.path, format!("unknown thesis {slug:?}")).at_line(line).with_hint(hint);
+            self.faults += 1;
             self.unknown_faults.push(fault);
         }
         thesis

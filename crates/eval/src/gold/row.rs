@@ -134,10 +134,10 @@ impl Row<'_, '_> {
             let Some(label) = self.label(label, &paragraph.text) else { continue };
             if ours && read.iter().any(|l| l.thesis == label.thesis) {
                 let slug = &self.book.taxonomy.theses()[label.thesis].slug;
-                self.fault(format!("thesis {slug:?} is labelled twice"), "keep one label for each thesis");
-            } else {
-                add(&mut read, label);
+                let message = format!("thesis {slug:?} is labelled twice: the first label counts");
+                self.book.remark_on(self.line, message, "keep one label for each thesis");
             }
+            add(&mut read, label);
         }
         Some(self.finish(paragraph, read, role, needs_context, annotators))
     }
