@@ -1,6 +1,6 @@
 //! What a user may type. Help, man page and completions come from here alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, ValueEnum};
 
@@ -93,4 +93,43 @@ pub(crate) struct Destination {
     /// Write to this file, whole or not at all, instead of standard output
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// The formats of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For reading in a terminal
+    Table,
+    /// For programs
+    Json,
+    /// One self-contained page
+    Html,
+}
+
+impl ReportFormat {
+    /// The flag's format, else that of the output file's ending, else the table.
+    pub(crate) fn choose(flag: Option<Self>, output: Option<&Path>) -> Self {
+        let ending = output.and_then(Path::extension).and_then(|e| e.to_str());
+        flag.unwrap_or(match ending {
+            Some("json") => Self::Json,
+            Some("html" | "htm") => Self::Html,
+            _ => Self::Table,
+        })
+    }
+}
+
+/// The languages of pages.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReportLang {
+    En,
+    Zh,
+}
+
+impl From<ReportLang> for lundian_report::Lang {
+    fn from(lang: ReportLang) -> Self {
+        match lang {
+            ReportLang::En => Self::En,
+            ReportLang::Zh => Self::Zh,
+        }
+    }
 }

@@ -5,7 +5,9 @@ mod commands;
 mod config;
 mod input;
 mod output;
+mod scoring;
 mod systems;
+mod thresholds;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use lundian_core::{Classifier, ClassifierError, Kind, Setup, Taxonomy};
 use lundian_host::{Found, Home, Isolation, Loader, State, Trust, discover, search_dirs};
+use lundian_linear::Linear;
 use lundian_plugin::Plugin;
 use lundian_rules::Rules;
 use lundian_runner::System;
@@ -30,12 +31,20 @@ fn create<P: Plugin>(setup: &Setup<'_>) -> Result<Arc<dyn Classifier>, Classifie
 }
 
 /// The plugins that are part of the program.
-pub(crate) const BUNDLED: &[Bundled] = &[Bundled {
-    name: "rules",
-    kind: Kind::Rules,
-    doc: "hand-written rules; every label shows the words that gave it",
-    create: create::<Rules>,
-}];
+pub(crate) const BUNDLED: &[Bundled] = &[
+    Bundled {
+        name: "rules",
+        kind: Kind::Rules,
+        doc: "hand-written rules; every label shows the words that gave it",
+        create: create::<Rules>,
+    },
+    Bundled {
+        name: "linear",
+        kind: Kind::Linear,
+        doc: "logistic regression over character n-grams",
+        create: create::<Linear>,
+    },
+];
 
 /// The plugins that are not part of the program, and what may run of them.
 pub(crate) struct Installed {

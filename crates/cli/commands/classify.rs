@@ -1,16 +1,19 @@
 //! `lundian classify`: the main job.
 
+use std::path::PathBuf;
+
 use anyhow::{anyhow, bail};
 use lundian_report::{Context, FORMATS, FormatEntry, SystemInfo, find_format, format_of_path};
 use lundian_runner::aggregate::{self, AGGREGATES};
 use lundian_runner::{Judge, Options, RunError, Summary, System};
 
 use crate::Outcome;
-use crate::cli::{Destination, Global, Input, Systems};
+use crate::cli::{Destination, Global, Input, ReportLang, Systems};
 use crate::config::{self, Config};
 use crate::input::Paragraphs;
 use crate::output::{self, Interrupted, Sink};
 use crate::systems;
+use crate::thresholds::ThresholdFile;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
@@ -24,12 +27,18 @@ pub(crate) struct Args {
     /// Score from which on a thesis is a label, in place of the thresholds stored with the models
     #[arg(long, value_name = "0..1", help_heading = "Systems", value_parser = config::parse_threshold)]
     threshold: Option<f32>,
+    /// Thresholds that `find-threshold` chose, in place of those stored with the models
+    #[arg(long, value_name = "FILE", help_heading = "Systems", conflicts_with = "threshold")]
+    thresholds: Option<PathBuf>,
     /// Output format [default: by the ending of the output file, else table]
     #[arg(long, short, value_name = "FORMAT", help_heading = "Output", value_parser = format_names())]
     format: Option<String>,
     /// Say for each label how every system came to it
     #[arg(long, help_heading = "Output")]
     why: bool,
+    /// Language of the page (html only)
+    #[arg(long, value_enum, default_value = "en", help_heading = "Output")]
+    lang: ReportLang,
     #[command(flatten)]
     destination: Destination,
 }
@@ -51,8 +60,15 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let known: Vec<&str> = AGGREGATES.iter().map(|a| a.name).collect();
         bail!("there is no aggregate {method:?}; there are {}", known.join(", "));
     };
-    let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
-    let judge = Judge::new(&systems, aggregate, &taxonomy, args.threshold.or(config.threshold));
+    let mut systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    let file = args.thresholds.as_ref().map(|path| ThresholdFile::read(path, &taxonomy)).transpose()?;
+    if let Some(file) = &file {
+        file.apply(&mut systems);
+    }
+    let mut judge = Judge::new(&systems, aggregate, &taxonomy, args.threshold.or(config.threshold));
+    if let Some(thresholds) = file.as_ref().and_then(|f| f.of_aggregate(judge.name(), &systems)) {
+        judge = judge.with_thresholds(thresholds, &taxonomy);
+    }
     let paragraphs = Paragraphs::open(&args.input, &config)?;
     let lost = paragraphs.errors();
 
@@ -68,6 +84,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let mut context = Context::new(&taxonomy, infos, judge.name(), judge.thresholds());
         context.color = args.destination.output.is_none() && output::color();
         context.width = output::width();
+        context.lang = args.lang.into();
         let mut writer = (format.open)(Box::new(&mut sink), context)?;
         let summary = lundian_runner::run(paragraphs, &systems, &taxonomy, &options, |row| {
             progress.inc(1);

@@ -2,6 +2,7 @@
 
 mod classify;
 mod completions;
+mod find_threshold;
 mod man;
 mod plugin;
 mod segment;
@@ -18,6 +19,8 @@ pub(crate) enum Command {
     Classify(classify::Args),
     /// Cut documents into paragraphs, with their place in the source
     Segment(segment::Args),
+    /// Choose thresholds on a tuning file
+    FindThreshold(find_threshold::Args),
     /// List, show, add, remove and check plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -36,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Classify(args) => classify::run(&args, global),
         Command::Segment(args) => segment::run(&args, global),
+        Command::FindThreshold(args) => find_threshold::run(&args, global),
         Command::Plugin(command) => plugin::run(&command, global),
         Command::Thesis(command) => thesis::run(&command, global),
         Command::Completions(args) => completions::run(&args),

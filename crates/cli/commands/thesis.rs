@@ -11,7 +11,7 @@ use crate::cli::Global;
 use crate::config::Config;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     Table,
     Json,
 }

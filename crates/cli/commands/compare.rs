@@ -1,0 +1,122 @@
+//! `lundian compare`: how the systems agree and differ on text that nobody has labelled.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::ValueEnum;
+use lundian_eval::CompareOptions;
+use lundian_eval::gold::{doccano_row, label_studio_config, label_studio_tasks, unlabelled_row};
+use lundian_report::{ComparisonView, Lang};
+use lundian_runner::Options;
+
+use crate::Outcome;
+use crate::cli::{Destination, Global, Input, ReportFormat, Systems};
+use crate::config::Config;
+use crate::input::Paragraphs;
+use crate::output::{self, Sink};
+use crate::scoring::{self, Scored};
+use crate::systems;
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    systems: Systems,
+    /// Draws of the bootstrap; 0 leaves intervals out
+    #[arg(long, value_name = "N", default_value_t = 2000, help_heading = "Statistics")]
+    draws: usize,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Statistics")]
+    seed: u64,
+    /// Also write the most informative disagreements here, to be labelled and given back as gold
+    #[arg(long, value_name = "FILE", help_heading = "Disagreements")]
+    disagreements: Option<PathBuf>,
+    /// For which labelling tool
+    #[arg(long, value_enum, default_value = "jsonl", help_heading = "Disagreements")]
+    label_with: LabelTool,
+    /// Most disagreements to list and write
+    #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Disagreements")]
+    most: usize,
+    /// Output format [default: by the ending of the output file, else table]
+    #[arg(long, short, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    format: Option<ReportFormat>,
+    /// Language of the page (html only)
+    #[arg(long, value_enum, default_value = "en", help_heading = "Output")]
+    lang: crate::cli::ReportLang,
+    #[command(flatten)]
+    destination: Destination,
+}
+
+/// A tool to label with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LabelTool {
+    /// Our own JSONL: fill in `labels`
+    Jsonl,
+    /// Label Studio tasks; the labelling interface is written beside them as .xml
+    LabelStudio,
+    /// doccano, sequence labelling
+    Doccano,
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let config = Config::load(global)?;
+    let taxonomy = config.taxonomy(global)?;
+    let format = ReportFormat::choose(args.format, args.destination.output.as_deref());
+    let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    if systems.len() < 2 {
+        bail!("a comparison takes two plugins or more; `lundian plugin list` names them");
+    }
+    let input = Paragraphs::open(&args.input, &config)?;
+    let lost = input.errors();
+    let paragraphs: Vec<_> = input.collect();
+    let mut options = Options::default();
+    if let Some(threads) = args.systems.threads.or(config.threads) {
+        options.threads = threads;
+    }
+    output::stop_on_interrupt(options.cancel.clone())?;
+    let scored = scoring::score(&paragraphs, &systems, &[], &taxonomy, &options, global.quiet)?;
+    let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
+    let compare_options =
+        CompareOptions { draws: args.draws, seed: args.seed, threads: options.threads, max_disagreements: args.most };
+    let comparison = lundian_eval::compare(&paragraphs, &views, &taxonomy, None, &compare_options);
+    let to_label = lundian_eval::to_label(&comparison.disagreements, &paragraphs, &views, &taxonomy);
+
+    if let Some(path) = &args.disagreements {
+        let mut sink = Sink::open(Some(path))?;
+        match args.label_with {
+            LabelTool::Jsonl => {
+                for item in &to_label {
+                    writeln!(sink, "{}", unlabelled_row(item, &taxonomy))?;
+                }
+            }
+            LabelTool::Doccano => {
+                for item in &to_label {
+                    writeln!(sink, "{}", doccano_row(item.paragraph, &[], &taxonomy))?;
+                }
+            }
+            LabelTool::LabelStudio => {
+                writeln!(sink, "{}", label_studio_tasks(&to_label, &taxonomy))?;
+                let mut interface = Sink::open(Some(&path.with_extension("xml")))?;
+                interface.write_all(label_studio_config(&taxonomy).as_bytes())?;
+                interface.commit()?;
+            }
+        }
+        sink.commit()?;
+    }
+
+    let mut sink = Sink::open(args.destination.output.as_deref())?;
+    let view = ComparisonView { comparison: &comparison, to_label: &to_label, taxonomy: &taxonomy };
+    match format {
+        ReportFormat::Json => writeln!(sink, "{}", serde_json::to_string_pretty(&comparison)?)?,
+        ReportFormat::Html => sink.write_all(view.html(Lang::from(args.lang)).as_bytes())?,
+        ReportFormat::Table => {
+            let color = args.destination.output.is_none() && output::color();
+            sink.write_all(view.table(color, output::width()).as_bytes())?;
+        }
+    }
+    sink.commit()?;
+    let failed = scoring::say_failures(&scored);
+    Ok(if failed || lost.get() > 0 { Outcome::Partly } else { Outcome::Done })
+}

@@ -1,0 +1,249 @@
+//! `lundian evaluate`: score systems against labelled samples.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::ValueEnum;
+use lundian_core::{Sample, Taxonomy};
+use lundian_eval::{Claim, Gate, Labels, Mode, Objective};
+use lundian_report::{EvaluationView, Lang};
+use lundian_runner::{Options, System};
+use serde_json::json;
+
+use crate::Outcome;
+use crate::cli::{Destination, Global, ReportFormat, Systems};
+use crate::config::Config;
+use crate::output::{self, Sink};
+use crate::scoring::{self, Scored};
+use crate::systems;
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Labelled samples to score against: JSONL, or an export of doccano or Label Studio (repeatable)
+    #[arg(long, required = true, value_name = "FILE", help_heading = "Samples")]
+    gold: Vec<PathBuf>,
+    /// Labelled samples to choose thresholds on, in place of the thresholds stored with the models; never the gold file
+    #[arg(long, value_name = "FILE", help_heading = "Samples")]
+    tune: Option<PathBuf>,
+    /// With --tune, a threshold of its own for each thesis with at least this many labels
+    #[arg(long, value_name = "N", requires = "tune", help_heading = "Samples")]
+    per_thesis: Option<u64>,
+    /// Also slice by this key of the gold file (repeatable)
+    #[arg(long, value_name = "KEY", help_heading = "Samples")]
+    slice: Vec<String>,
+    #[command(flatten)]
+    systems: Systems,
+    /// Aggregate to evaluate beside the plugins (repeatable) [default: all, if there are several plugins]
+    #[arg(long, value_name = "METHOD", help_heading = "Systems")]
+    aggregate: Vec<String>,
+    /// Draws of the bootstrap and of the randomisation test; 0 leaves intervals out
+    #[arg(long, value_name = "N", default_value_t = 2000, help_heading = "Statistics")]
+    draws: usize,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Statistics")]
+    seed: u64,
+    /// Also report how often labels change when the text changes in a way that should not matter
+    #[arg(long, value_enum, value_name = "CHANGE", help_heading = "Statistics")]
+    invariance: Option<Invariance>,
+    /// Also report whether deleting the evidence lowers scores more than deleting a random span of its length
+    #[arg(long, help_heading = "Statistics")]
+    faithfulness: bool,
+    /// Exit with 1 unless METRIC=VALUE is reached, such as macro_f1=0.5, rules/f1:THESIS=0.3 or ece=0.05 (repeatable)
+    #[arg(long, value_name = "METRIC=VALUE", help_heading = "Statistics")]
+    fail_under: Vec<Gate>,
+    /// Output format [default: by the ending of the output file, else table]
+    #[arg(long, short, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    format: Option<ReportFormat>,
+    /// Language of the page (html only)
+    #[arg(long, value_enum, default_value = "en", help_heading = "Output")]
+    lang: crate::cli::ReportLang,
+    #[command(flatten)]
+    destination: Destination,
+}
+
+/// A change that should not matter.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Invariance {
+    /// Simplified to Traditional, and Traditional to Simplified
+    Script,
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let config = Config::load(global)?;
+    let taxonomy = config.taxonomy(global)?;
+    let format = ReportFormat::choose(args.format, args.destination.output.as_deref());
+    let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    let aggregates = scoring::aggregates(&args.aggregate, systems.len())?;
+    let samples = scoring::read_gold(&args.gold, &taxonomy)?;
+    let mut options = Options::default();
+    if let Some(threads) = args.systems.threads.or(config.threads) {
+        options.threads = threads;
+    }
+    output::stop_on_interrupt(options.cancel.clone())?;
+    let score = |samples: &[Sample]| {
+        scoring::score(&scoring::paragraphs(samples), &systems, &aggregates, &taxonomy, &options, global.quiet)
+    };
+
+    let mut scored = score(&samples)?;
+    if let Some(tune) = &args.tune {
+        let tuning = scoring::read_gold(&[tune], &taxonomy)?;
+        refuse_overlap(&samples, &tuning)?;
+        let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
+        let name = tune.file_name().map_or_else(|| tune.display().to_string(), |n| n.to_string_lossy().into_owned());
+        for (system, tuned) in scored.iter_mut().zip(score(&tuning)?) {
+            system.thresholds = lundian_eval::choose_thresholds(
+                &tuning,
+                &tuned.output,
+                &taxonomy,
+                mode,
+                Objective::MacroF1,
+                &name,
+            );
+        }
+    }
+
+    let eval_options = lundian_eval::Options {
+        gold_file: args.gold.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+        draws: args.draws,
+        seed: args.seed,
+        threads: options.threads,
+        slices: args.slice.clone(),
+        script: Some(|text| lundian_text::script(text).as_str().to_owned()),
+        ..lundian_eval::Options::default()
+    };
+    let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
+    let evaluation = lundian_eval::evaluate(&samples, &views, &taxonomy, &eval_options)?;
+
+    let mut extra = serde_json::Map::new();
+    if let Some(Invariance::Script) = args.invariance {
+        let changed = scoring::score(&other_script(&samples), &systems, &aggregates, &taxonomy, &options, global.quiet)?;
+        extra.insert("invariance".into(), flip_rates(&samples, &scored, &changed, &taxonomy));
+    }
+    if args.faithfulness {
+        extra.insert("faithfulness".into(), faithfulness(&samples, &systems, &scored, &taxonomy, args.seed)?);
+    }
+
+    let mut sink = Sink::open(args.destination.output.as_deref())?;
+    match format {
+        ReportFormat::Json => {
+            let mut value = serde_json::to_value(&evaluation)?;
+            if let Some(map) = value.as_object_mut() {
+                map.extend(extra.clone());
+            }
+            writeln!(sink, "{}", serde_json::to_string_pretty(&value)?)?;
+        }
+        ReportFormat::Table | ReportFormat::Html => {
+            let view = EvaluationView { evaluation: &evaluation, samples: &samples, taxonomy: &taxonomy };
+            let text = match format {
+                ReportFormat::Html => view.html(Lang::from(args.lang)),
+                _ => view.table(args.destination.output.is_none() && output::color(), output::width()),
+            };
+            sink.write_all(text.as_bytes())?;
+            if matches!(format, ReportFormat::Table) {
+                for (name, value) in &extra {
+                    writeln!(sink, "\n{name}\n{}", serde_json::to_string_pretty(value)?)?;
+                }
+            }
+        }
+    }
+    sink.commit()?;
+
+    let failed = scoring::say_failures(&scored);
+    let failures = lundian_eval::failed_gates(&evaluation, &args.fail_under)?;
+    for failure in &failures {
+        output::say_error(format_args!("gate not passed: {failure}"));
+    }
+    Ok(match (failures.is_empty(), failed) {
+        (false, _) => Outcome::CheckFailed,
+        (true, true) => Outcome::Partly,
+        (true, false) => Outcome::Done,
+    })
+}
+
+/// Thresholds chosen on what is evaluated would flatter every system.
+pub(super) fn refuse_overlap(gold: &[Sample], tuning: &[Sample]) -> anyhow::Result<()> {
+    let texts: std::collections::HashSet<&str> = gold.iter().map(|s| s.paragraph.text.as_str()).collect();
+    let shared = tuning.iter().filter(|s| texts.contains(s.paragraph.text.as_str())).count();
+    // A stock phrase may stand in both by chance.
+    if shared * 20 > tuning.len() {
+        bail!(
+            "{shared} of {} tuning paragraphs are also in the gold file; thresholds must be chosen on other samples",
+            tuning.len()
+        );
+    }
+    Ok(())
+}
+
+fn other_script(samples: &[Sample]) -> Vec<lundian_core::Paragraph> {
+    let turn = |text: &str| match lundian_text::script(text) {
+        lundian_text::Script::Traditional => lundian_text::normalise(text),
+        _ => lundian_text::to_traditional(text),
+    };
+    let mut paragraphs = scoring::paragraphs(samples);
+    for p in &mut paragraphs {
+        for text in [&mut p.text, &mut p.prev, &mut p.heading, &mut p.title] {
+            *text = turn(text);
+        }
+    }
+    paragraphs
+}
+
+fn flip_rates(samples: &[Sample], before: &[Scored], after: &[Scored], taxonomy: &Taxonomy) -> serde_json::Value {
+    let systems: Vec<_> = before
+        .iter()
+        .zip(after)
+        .map(|(before, after)| {
+            let thresholds = before.thresholds.resolve(taxonomy);
+            let labels = |s: &Scored| Labels::of_output(&s.output, &thresholds);
+            let flips = lundian_eval::flip_rate(&labels(before), &labels(after));
+            let changed: Vec<&str> = flips.changed.iter().map(|&row| samples[row].paragraph.id.as_str()).collect();
+            json!({"name": before.name, "flip_rate": flips.flip_rate, "changed": changed})
+        })
+        .collect();
+    json!({"change": "script", "systems": systems})
+}
+
+/// Tests the strongest span of each label that a system gives.
+fn faithfulness(
+    samples: &[Sample],
+    systems: &[System],
+    scored: &[Scored],
+    taxonomy: &Taxonomy,
+    seed: u64,
+) -> anyhow::Result<serde_json::Value> {
+    let mut reports = Vec::new();
+    for (system, scored) in systems.iter().zip(scored) {
+        let thresholds = scored.thresholds.resolve(taxonomy);
+        let mut strongest = std::collections::BTreeMap::new();
+        for e in &scored.output.evidence {
+            let best = strongest.entry((e.row, e.thesis)).or_insert(e);
+            if e.weight > best.weight {
+                *best = e;
+            }
+        }
+        let claims: Vec<Claim<'_>> = strongest
+            .into_iter()
+            .map(|((row, thesis), e)| Claim {
+                text: &samples[row].paragraph.text,
+                thesis,
+                score: scored.output.row(row)[thesis],
+                evidence: e.range.clone(),
+            })
+            .filter(|c| c.score >= thresholds[c.thesis])
+            .collect();
+        let result = lundian_eval::faithfulness(&claims, seed, |text, thesis| {
+            let units = [lundian_core::Unit { text, ..lundian_core::Unit::default() }];
+            let batch = lundian_core::Batch::new(&units).without_evidence();
+            let mut out = lundian_core::Output::new(1, taxonomy.len());
+            system.classifier.classify(&batch, &mut out)?;
+            Ok::<f32, lundian_core::ClassifierError>(out.row(0)[thesis])
+        })?;
+        let mut value = serde_json::to_value(&result)?;
+        if let Some(map) = value.as_object_mut() {
+            map.insert("name".into(), json!(system.name));
+        }
+        reports.push(value);
+    }
+    Ok(json!({"systems": reports}))
+}

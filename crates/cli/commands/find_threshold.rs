@@ -1,0 +1,79 @@
+//! `lundian find-threshold`: choose thresholds on a tuning file, to be stored and used elsewhere.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use lundian_eval::{Mode, Objective};
+use lundian_runner::Options;
+
+use crate::Outcome;
+use crate::cli::{Destination, Global, Systems};
+use crate::config::Config;
+use crate::output::{self, Sink};
+use crate::scoring;
+use crate::systems;
+use crate::thresholds::ThresholdFile;
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Labelled samples to choose on; evaluate on others (repeatable)
+    #[arg(long, required = true, value_name = "FILE")]
+    tune: Vec<PathBuf>,
+    /// What to maximise
+    #[arg(long, value_enum, default_value = "macro-f1")]
+    metric: Metric,
+    /// A threshold of its own for each thesis with at least this many labels
+    #[arg(long, value_name = "N")]
+    per_thesis: Option<u64>,
+    #[command(flatten)]
+    systems: Systems,
+    /// Aggregate to choose thresholds for (repeatable) [default: all, if there are several plugins]
+    #[arg(long, value_name = "METHOD", help_heading = "Systems")]
+    aggregate: Vec<String>,
+    #[command(flatten)]
+    destination: Destination,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Metric {
+    MacroF1,
+    MicroF1,
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let config = Config::load(global)?;
+    let taxonomy = config.taxonomy(global)?;
+    let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    let aggregates = scoring::aggregates(&args.aggregate, systems.len())?;
+    let samples = scoring::read_gold(&args.tune, &taxonomy)?;
+    let mut options = Options { evidence: false, ..Options::default() };
+    if let Some(threads) = args.systems.threads.or(config.threads) {
+        options.threads = threads;
+    }
+    output::stop_on_interrupt(options.cancel.clone())?;
+    let scored =
+        scoring::score(&scoring::paragraphs(&samples), &systems, &aggregates, &taxonomy, &options, global.quiet)?;
+    let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
+    let objective = match args.metric {
+        Metric::MacroF1 => Objective::MacroF1,
+        Metric::MicroF1 => Objective::MicroF1,
+    };
+    let names: Vec<String> = args
+        .tune
+        .iter()
+        .map(|p| p.file_name().map_or_else(|| p.display().to_string(), |n| n.to_string_lossy().into_owned()))
+        .collect();
+    let chosen = scored
+        .iter()
+        .map(|s| {
+            let t = lundian_eval::choose_thresholds(&samples, &s.output, &taxonomy, mode, objective, &names.join(", "));
+            (s.name.clone(), t)
+        })
+        .collect();
+    let file = ThresholdFile::new(systems.iter().map(|s| s.name.clone()).collect(), chosen);
+    let mut sink = Sink::open(args.destination.output.as_deref())?;
+    sink.write_all(file.to_toml()?.as_bytes())?;
+    sink.commit()?;
+    Ok(if scoring::say_failures(&scored) { Outcome::Partly } else { Outcome::Done })
+}

@@ -1,0 +1,163 @@
+//! Systems over paragraphs held in memory: what `evaluate`, `compare` and `find-threshold` have in common.
+
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+use lundian_core::{Kind, Output, Paragraph, Sample, Taxonomy, Thresholds};
+use lundian_eval::SystemOutput;
+use lundian_runner::aggregate::{self, AGGREGATES, Entry, Panel};
+use lundian_runner::{Options, RunError, System};
+
+use crate::output::{self, Interrupted};
+
+/// What one system, or one aggregate of systems, says of every paragraph.
+pub(crate) struct Scored {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) thresholds: Thresholds,
+    pub(crate) output: Output,
+    pub(crate) seconds: f64,
+}
+
+impl Scored {
+    /// The view of it that the evaluator takes.
+    pub(crate) fn as_system(&self) -> SystemOutput<'_> {
+        SystemOutput {
+            name: &self.name,
+            kind: self.kind,
+            output: &self.output,
+            thresholds: &self.thresholds,
+            seconds: self.seconds,
+        }
+    }
+}
+
+/// The aggregates that flags name; all of them if none is named and there is more than one system to combine.
+pub(crate) fn aggregates(named: &[String], systems: usize) -> anyhow::Result<Vec<&'static Entry>> {
+    let known = || AGGREGATES.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
+    if named.is_empty() {
+        return Ok(if systems > 1 { AGGREGATES.iter().collect() } else { Vec::new() });
+    }
+    named
+        .iter()
+        .map(|n| aggregate::find(n).ok_or_else(|| anyhow!("there is no aggregate {n:?}; there are {}", known())))
+        .collect()
+}
+
+/// Runs the systems over the paragraphs and the aggregates over their scores. Returns the systems, then the aggregates.
+pub(crate) fn score(
+    paragraphs: &[Paragraph],
+    systems: &[System],
+    aggregates: &[&Entry],
+    taxonomy: &Taxonomy,
+    options: &Options,
+    quiet: bool,
+) -> anyhow::Result<Vec<Scored>> {
+    let mut scored: Vec<Scored> = systems
+        .iter()
+        .map(|s| Scored {
+            name: s.name.clone(),
+            kind: s.kind,
+            thresholds: s.thresholds.clone(),
+            output: Output::new(paragraphs.len(), taxonomy.len()),
+            seconds: 0.0,
+        })
+        .collect();
+    let panel = Panel::new(systems, taxonomy);
+    let mut combined: Vec<(Box<dyn aggregate::Aggregate>, Scored)> = Vec::new();
+    for entry in aggregates {
+        let aggregate = (entry.build)(&panel);
+        let scored = Scored {
+            name: entry.name.to_owned(),
+            kind: Kind::Aggregate,
+            thresholds: aggregate.thresholds(),
+            output: Output::new(paragraphs.len(), taxonomy.len()),
+            seconds: 0.0,
+        };
+        combined.push((aggregate, scored));
+    }
+
+    let progress = output::progress(quiet);
+    let mut row = 0;
+    let input = paragraphs.iter().cloned();
+    let summary = lundian_runner::run(input, systems, taxonomy, options, |labelled| {
+        progress.inc(1);
+        let scores: Vec<&[f32]> = labelled.verdicts.iter().map(|v| v.scores.as_slice()).collect();
+        for (aggregate, scored) in &mut combined {
+            let started = std::time::Instant::now();
+            scored.output.row_mut(row).copy_from_slice(&aggregate.combine(&scores));
+            scored.seconds += started.elapsed().as_secs_f64();
+            for span in labelled.verdicts.iter().flat_map(|v| &v.evidence) {
+                scored.output.add_evidence(row, span.thesis, span.range.clone(), span.weight);
+            }
+        }
+        for (system, verdict) in scored.iter_mut().zip(labelled.verdicts) {
+            if let Some(reason) = verdict.failed {
+                system.output.fail(row, reason);
+            } else {
+                system.output.row_mut(row).copy_from_slice(&verdict.scores);
+                for span in verdict.evidence {
+                    system.output.add_evidence(row, span.thesis, span.range, span.weight);
+                }
+            }
+        }
+        row += 1;
+        Ok::<(), std::convert::Infallible>(())
+    })
+    .map_err(|e| match e {
+        RunError::Interrupted => anyhow::Error::new(Interrupted),
+        RunError::Sink(never) => match never {},
+    })?;
+    progress.finish_and_clear();
+    for (system, s) in scored.iter_mut().zip(&summary.systems) {
+        system.seconds = s.seconds;
+    }
+    // An aggregate needs its systems first.
+    let systems_seconds: f64 = scored.iter().map(|s| s.seconds).sum();
+    scored.extend(combined.into_iter().map(|(_, mut s)| {
+        s.seconds += systems_seconds;
+        s
+    }));
+    Ok(scored)
+}
+
+/// Reads labelled samples from several files; any error is fatal, after all have been said.
+pub(crate) fn read_gold<P: AsRef<Path>>(files: &[P], taxonomy: &Taxonomy) -> anyhow::Result<Vec<Sample>> {
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut errors = 0;
+    for file in files {
+        let (read, diagnostics) = lundian_eval::read_gold(file.as_ref(), taxonomy);
+        for diagnostic in &diagnostics {
+            errors += usize::from(diagnostic.error);
+            output::say_diagnostic(diagnostic);
+        }
+        samples.extend(read);
+    }
+    let mut ids = std::collections::HashSet::new();
+    if let Some(twice) = samples.iter().find(|s| !ids.insert(s.paragraph.id.as_str())) {
+        bail!("paragraph id {:?} stands in two gold files; give each paragraph an id of its own", twice.paragraph.id);
+    }
+    match errors {
+        0 => Ok(samples),
+        1 => bail!("there is an error in the labelled samples; nothing was scored"),
+        n => bail!("there are {n} errors in the labelled samples; nothing was scored"),
+    }
+}
+
+/// The paragraphs of samples.
+pub(crate) fn paragraphs(samples: &[Sample]) -> Vec<Paragraph> {
+    samples.iter().map(|s| s.paragraph.clone()).collect()
+}
+
+/// Says which systems failed on how many paragraphs; true if any did.
+pub(crate) fn say_failures(scored: &[Scored]) -> bool {
+    let mut any = false;
+    for s in scored {
+        if let Some(first) = s.output.failures.first() {
+            any = true;
+            let n = s.output.failures.len();
+            output::say_error(format_args!("{} failed on {n} paragraphs: {}", s.name, first.reason));
+        }
+    }
+    any
+}
