@@ -166,8 +166,8 @@ pub fn agreement(ratings: &Ratings, taxonomy: &Taxonomy, draws: usize, seed: u64
     let yes = |t: usize| (0..raters).map(|r| units().filter(|u| ratings.votes(r, *u)[t] == Some(true)).count()).sum();
     let theses = taxonomy.theses().iter().zip(alphas).enumerate();
     let strangers = pairs.iter().filter(|p| p.shared_units == 0);
-    let mut notes: Vec<String> =
-        strangers.map(|p| format!("{} and {} share no units: no agreement can be given", p.a, p.b)).collect();
+    let mut notes = ratings.notes.clone();
+    notes.extend(strangers.map(|p| format!("{} and {} share no units: no agreement can be given", p.a, p.b)));
     if raters < 2 {
         notes.push("agreement needs two raters or more".to_owned());
     }

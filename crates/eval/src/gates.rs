@@ -5,8 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::evaluate::{Evaluation, SystemReport};
 use lundian_core::Kind;
+
+use crate::evaluation::{Evaluation, SystemReport};
 
 /// Whether more or less of a figure is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod clusters;
 mod compare;
 mod errors;
 mod evaluate;
+mod evaluation;
 mod evidence;
 mod faithfulness;
 mod gates;
@@ -35,9 +36,9 @@ pub use ceiling::{AnnotatorScore, Ceiling, ceiling};
 pub use clusters::ResampledBy;
 pub use compare::{CompareOptions, Comparison, Disagreement, LfSummary, SystemVotes, ThesisVotes, compare, to_label};
 pub use errors::{Confusion, ErrorCase, ErrorKind};
-pub use evaluate::{
-    Average, EvalError, Evaluation, FamilyReport, FamilyScore, GoldSummary, Options, Resampling, SystemOutput,
-    SystemReport, ThesisReport, evaluate,
+pub use evaluate::{EvalError, Options, SystemOutput, evaluate};
+pub use evaluation::{
+    Average, Evaluation, FamilyReport, FamilyScore, GoldSummary, Resampling, SystemReport, ThesisReport,
 };
 pub use evidence::{EvidenceReport, evidence};
 pub use faithfulness::{Claim, Faithfulness, faithfulness};

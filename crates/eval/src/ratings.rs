@@ -17,11 +17,13 @@ pub struct Ratings {
     /// `raters x units x theses`.
     votes: Vec<Option<bool>>,
     pub(crate) clusters: Clusters,
+    /// What the reader of an agreement should know about the units.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Ratings {
     fn new(names: Vec<String>, units: usize, theses: usize, clusters: Clusters) -> Self {
-        Self { votes: vec![None; names.len() * units * theses], names, units, theses, clusters }
+        Self { votes: vec![None; names.len() * units * theses], names, units, theses, clusters, notes: Vec::new() }
     }
 
     /// Systems as raters: a score at or above the threshold is yes, below it no, and an abstention no vote. `clusters`
@@ -52,14 +54,24 @@ impl Ratings {
             one.iter().map(|name| (*name).clone()).collect()
         };
         let mut numbers: HashMap<&str, usize> = HashMap::new();
-        let mut clusters = Vec::new();
+        let (mut clusters, mut texts, mut differing) = (Vec::new(), Vec::new(), Vec::new());
         for sample in files.iter().flat_map(|(_, samples)| samples.iter()) {
-            numbers.entry(&sample.paragraph.id).or_insert_with(|| {
+            let p = &sample.paragraph;
+            let unit = *numbers.entry(&p.id).or_insert_with(|| {
                 clusters.push(sample.cluster());
-                clusters.len() - 1
+                texts.push(p.text.as_str());
+                texts.len() - 1
             });
+            // Long CSV may hold no texts at all.
+            if texts[unit] != p.text && !texts[unit].is_empty() && !p.text.is_empty() {
+                differing.push(p.id.as_str());
+            }
         }
         let mut ratings = Self::new(names, clusters.len(), theses, Clusters::new(clusters));
+        if let Some(id) = differing.first() {
+            let n = differing.len();
+            ratings.notes.push(format!("{n} ids stand for different texts in different files, {id:?} first"));
+        }
         for (file, (_, samples)) in files.iter().enumerate() {
             for sample in *samples {
                 let unit = numbers[sample.paragraph.id.as_str()];

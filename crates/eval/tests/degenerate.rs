@@ -241,6 +241,14 @@ fn raters_who_share_nothing_get_no_number() {
 }
 
 #[test]
+fn one_id_for_two_texts_is_said() {
+    let (one, mut two) = ([sample("1", "d", &[0])], [sample("1", "d", &[0])]);
+    two[0].paragraph.text = "另一段".into();
+    let a = agreement(&Ratings::of_files(&[("x", &one), ("y", &two)], 22), &taxonomy(), 0, 0, 1);
+    assert_eq!(a.notes, ["1 ids stand for different texts in different files, \"1\" first"]);
+}
+
+#[test]
 fn kappa_of_one_answer_is_not_defined_and_ac1_is() {
     let t = TwoByTwo::new(0, 0, 0, 40);
     assert_eq!((t.observed, t.kappa, t.ac1, t.jaccard), (Some(1.0), None, Some(1.0), None));

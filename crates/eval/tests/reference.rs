@@ -230,7 +230,9 @@ fn agreement_of_systems() {
         same("alpha", got.alpha.alpha, &expected["alpha"][t]);
         same_interval("alpha interval", got.alpha.ci95, &expected["alpha_ci95"][t]);
     }
+    assert_eq!((got.per_thesis.len(), got.pairs.len()), (5, 3));
     for (got, expected) in got.pairs.iter().zip(array(&expected["pair_agreement"])) {
+        assert_eq!(got.per_thesis.len(), array(&expected["per_thesis_kappa"]).len());
         same("kappa", got.all.kappa, &expected["kappa"]);
         same("ac1", got.all.ac1, &expected["ac1"]);
         same("jaccard", got.all.jaccard, &expected["jaccard"]);
@@ -263,6 +265,7 @@ fn labelling_function_analysis() {
     let r = load();
     let got = r.comparison();
     let expected = array(&r.json["expected"]["lf"]);
+    assert_eq!((got.systems.len(), got.systems[0].per_thesis.len() + 1), (3, expected.len()));
     for (i, system) in got.systems.iter().enumerate() {
         let theses = system.per_thesis.iter().map(|t| t.votes).chain([system.all]);
         for (votes, expected) in theses.zip(expected) {
