@@ -344,6 +344,17 @@ impl Classifier for Rules {
         Ok(())
     }
 
+    /// The rules that fired, the heaviest first: pack and id, weight, what the rule says and the words that matched.
+    fn explain(&self, unit: &Unit<'_>, thesis: usize) -> Vec<String> {
+        let mut fired: Vec<Fired<'_>> = Rules::explain(self, unit).into_iter().filter(|f| f.thesis == thesis).collect();
+        fired.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        let reason = |f: &Fired<'_>| {
+            let words: Vec<&str> = f.spans.iter().map(|s| &unit.text[s.clone()]).collect();
+            format!("{}/{} ({:.2}) {} [{}]", f.pack, f.id, f.weight, f.doc, words.join(" … "))
+        };
+        fired.iter().map(reason).collect()
+    }
+
     fn thresholds(&self) -> Thresholds {
         self.thresholds.clone()
     }
