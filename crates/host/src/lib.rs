@@ -6,6 +6,8 @@
 //! [`Classifier`](lundian_core::Classifier) like any other: nobody downstream can tell where it runs.
 
 mod bisect;
+#[cfg(unix)]
+mod conform;
 mod discover;
 mod error;
 mod load;
@@ -16,6 +18,8 @@ mod trust;
 #[cfg(unix)]
 pub mod worker;
 
+#[cfg(unix)]
+pub use conform::{CHECKS, Check, CheckResult, Conformance, Outcome};
 pub use discover::{Found, PATH_VARIABLE, State, discover, search_dirs};
 pub use error::HostError;
 pub use load::{Isolation, Loader, Log};

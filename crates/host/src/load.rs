@@ -1,6 +1,8 @@
 //! From a plugin that was found to a classifier that runs, here or elsewhere.
 
 use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::atomic::AtomicUsize;
 
 use lundian_core::{Batch, Classifier, Output, Setup, Thresholds};
 use lundian_plugin::border::Foreign;
@@ -8,7 +10,7 @@ use lundian_plugin::border::Foreign;
 use crate::bisect::{Attempt, Bisect, Setback};
 use crate::native::{check_agreement, load, read_library, sha256_hex};
 #[cfg(unix)]
-use crate::worker::{Pool, Sandbox, WorkerOptions, frame};
+use crate::worker::{self, Listener, Pool, WorkerOptions, frame};
 use crate::{Found, HostError, Level, Trust};
 
 /// Receives the lines of plugins' logs: the plugin's id, how much the line matters, and the line.
@@ -71,31 +73,22 @@ impl Loader {
         let setup = setup.clone().with_dir(&found.dir);
         let theses = setup.taxonomy.len();
         let (log, name) = (Arc::clone(&self.log), id.clone());
-        let log = Arc::new(move |level: Level, line: &str| log(&name, level, line));
+        let log = move |level: Level, line: &str| log(&name, level, line);
         match &self.isolation {
             Isolation::InProcess => {
                 let entry = load(&bytes, &found.library)?;
                 check_agreement(&entry, &found.manifest, &found.library)?;
-                let plugin =
-                    Foreign::create(entry, &setup, log).map_err(|error| HostError::Create { id: id.clone(), error })?;
+                let plugin = Foreign::create(entry, &setup, Arc::new(log))
+                    .map_err(|error| HostError::Create { id: id.clone(), error })?;
                 Ok(self.finish(found, InProcess { plugin, theses }))
             }
             #[cfg(unix)]
             Isolation::Process(options) => {
-                let load = frame::Load {
-                    id: id.clone(),
-                    library: found.library.clone(),
-                    sha256,
-                    dir: found.dir.clone(),
-                    manifest: found.source.clone(),
-                    settings: setup.settings.clone(),
-                    taxonomy: setup.taxonomy.to_json(),
-                    memory: options.memory,
-                    cpu_seconds: options.cpu.map(|cpu| cpu.as_secs_f64().ceil() as u64),
-                    sandbox: options.sandbox == Sandbox::On,
-                    readable: options.readable.clone(),
-                };
-                Ok(self.finish(found, Pool::start(options.clone(), load, theses, log)?))
+                let Found { dir, library, source: manifest, .. } = found;
+                let plugin = worker::Plugin { id, library, sha256: &sha256, dir, manifest };
+                let load = frame::Load::new(plugin, &setup, options);
+                let listener = Arc::new(Listener { log: Arc::new(log), printed: AtomicUsize::new(0) });
+                Ok(self.finish(found, Pool::start(options.clone(), load, theses, listener)?))
             }
         }
     }

@@ -175,6 +175,12 @@ impl Candidate {
         Ok(Self { manifest, dir, library, sha256, source })
     }
 
+    /// Text of its manifest.
+    #[cfg(unix)]
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Copies the plugin into the user's data folder, all but the manifest. A copy that was there is replaced.
     fn install(&self, library: &[u8], home: &Home) -> Result<PathBuf, HostError> {
         let plugins = home.plugins();

@@ -213,6 +213,19 @@ mod rude {
         abi::STATUS_OK
     }
 
+    unsafe extern "C" fn evidence_without_end(
+        _: *mut c_void,
+        host: *const abi::LundianHost,
+        _: *const abi::LundianBatch,
+        _: *mut f32,
+    ) -> i32 {
+        for _ in 0..100_000 {
+            // SAFETY: the host is the one of this call.
+            unsafe { ((*host).evidence)((*host).context, 0, 0, 0, 1, 1.0) };
+        }
+        abi::STATUS_OK
+    }
+
     unsafe extern "C" fn no_reason(
         _: *mut c_void,
         _: *const abi::LundianHost,
@@ -248,6 +261,7 @@ mod rude {
             plugin.classify(&Batch::new(&[Unit::default()]), &mut Output::new(1, 22)).unwrap_err().to_string()
         };
         assert!(classify(too_many_rows).contains("too many rows"));
+        assert!(classify(evidence_without_end).contains("more pieces of evidence"));
         assert!(classify(no_reason).contains("did not say why"));
         assert_eq!(lines.lock().unwrap()[0], (Level::Warn, "hello there".to_owned()));
     }

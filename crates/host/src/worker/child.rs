@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,12 @@ use super::frame::{FrameBuffer, FrameError, FromWorker, PREAMBLE, ToWorker};
 use super::serve::LOST_CHANNEL;
 use super::{WorkerOptions, send_some};
 
-/// Receives the lines of one plugin's log.
-pub(crate) type PluginLog = Arc<dyn Fn(Level, &str) + Send + Sync>;
+/// Where the lines of one plugin's log go.
+pub(crate) struct Listener {
+    pub(crate) log: lundian_plugin::border::Log,
+    /// How many lines it wrote to its standard output and error.
+    pub(crate) printed: AtomicUsize,
+}
 
 /// How often a wait looks up: at the clock, at the process, at the user's wish to stop.
 const TICK: Duration = Duration::from_millis(50);
@@ -38,7 +43,7 @@ pub(crate) struct Child {
     process: std::process::Child,
     channel: UnixStream,
     buffer: FrameBuffer,
-    log: PluginLog,
+    listener: Arc<Listener>,
     lines: usize,
     last_words: Arc<Mutex<String>>,
     /// Closed when everything that the worker had to say on its standard output and error has been read.
@@ -66,7 +71,7 @@ pub(crate) enum Gone {
 
 impl Child {
     /// Starts a worker and exchanges preambles.
-    pub(crate) fn start(options: &WorkerOptions, log: PluginLog) -> Result<Self, String> {
+    pub(crate) fn start(options: &WorkerOptions, listener: Arc<Listener>) -> Result<Self, String> {
         let channels = UnixStream::pair().and_then(|(ours, theirs)| {
             ours.set_read_timeout(Some(TICK))?;
             Ok((ours, theirs))
@@ -89,12 +94,12 @@ impl Child {
         let cannot_start = |e| format!("cannot be started ({}): {e}", options.program.display());
         let process = spawn(command).map_err(cannot_start)?;
         let last_words = Arc::default();
-        let drained = drain(output, Arc::clone(&log), Arc::clone(&last_words));
+        let drained = drain(output, Arc::clone(&listener), Arc::clone(&last_words));
         let mut child = Self {
             process,
             channel,
             buffer: FrameBuffer::default(),
-            log,
+            listener,
             lines: 0,
             last_words,
             drained,
@@ -202,8 +207,14 @@ impl Child {
     fn log_line(&mut self, level: u32, line: &str) {
         self.lines += 1;
         if self.lines <= LOG_LINES {
-            (self.log)(Level::from_abi(level), &one_line(line));
+            (self.listener.log)(Level::from_abi(level), &one_line(line));
         }
+    }
+
+    /// Kilobytes of memory that the worker takes up; `None` where the system does not say.
+    pub(crate) fn resident(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
     }
 
     fn pid(&self) -> Option<Pid> {
@@ -286,7 +297,7 @@ fn spawn(command: Command) -> std::io::Result<std::process::Child> {
 }
 
 /// Passes on what a worker writes to its standard output and error, a line at a time, and keeps the last line.
-fn drain(output: std::io::PipeReader, log: PluginLog, last_words: Arc<Mutex<String>>) -> mpsc::Receiver<()> {
+fn drain(output: std::io::PipeReader, listener: Arc<Listener>, last_words: Arc<Mutex<String>>) -> mpsc::Receiver<()> {
     let (open, drained) = mpsc::channel();
     std::thread::spawn(move || {
         let mut reader = BufReader::new(output);
@@ -299,9 +310,10 @@ fn drain(output: std::io::PipeReader, log: PluginLog, last_words: Arc<Mutex<Stri
                 continue;
             }
             lines += 1;
+            listener.printed.fetch_add(1, Ordering::Relaxed);
             match lines {
-                ..=LOG_LINES => log(Level::Info, &text),
-                n if n == LOG_LINES + 1 => log(Level::Warn, "it writes on and on; the rest is not shown"),
+                ..=LOG_LINES => (listener.log)(Level::Info, &text),
+                n if n == LOG_LINES + 1 => (listener.log)(Level::Warn, "it writes on and on; the rest is not shown"),
                 _ => {}
             }
             // Rust's run-time system ends with a hint for programmers.

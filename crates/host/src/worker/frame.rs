@@ -58,6 +58,13 @@ pub enum ToWorker<'a> {
         /// The paragraphs.
         units: Vec<Unit<'a>>,
     },
+    /// Judge these paragraphs on several threads at once, again and again, and see whether the answers agree.
+    Stress {
+        /// Number of threads.
+        threads: usize,
+        /// The paragraphs.
+        units: Vec<Unit<'a>>,
+    },
     /// Nobody waits for the answer any more.
     Cancel,
     /// Say that you are there.
@@ -96,10 +103,14 @@ pub enum FrameError {
     Garbled,
 }
 
+/// Bytes of a paragraph whose texts are all empty: their lengths.
+const UNIT_BYTES: usize = 16;
+
 const LOAD: u8 = 1;
 const CLASSIFY: u8 = 2;
 const CANCEL: u8 = 3;
 const PING: u8 = 4;
+const STRESS: u8 = 5;
 const READY: u8 = 129;
 const UNUSABLE: u8 = 130;
 const FAILED: u8 = 131;
@@ -118,16 +129,15 @@ impl ToWorker<'_> {
     /// # Errors
     /// [`FrameError::TooLong`].
     pub fn classify(batch: &Batch<'_>) -> Result<Vec<u8>, FrameError> {
-        let texts = |u: &Unit<'_>| u.text.len() + u.prev.len() + u.heading.len() + u.title.len() + 16;
-        let mut w = Writer::new(CLASSIFY, batch.units.iter().map(texts).sum());
-        w.byte(u8::from(batch.evidence));
-        w.number(batch.len());
-        for unit in batch.units {
-            for text in [unit.text, unit.prev, unit.heading, unit.title] {
-                w.text(text);
-            }
-        }
-        w.finish()
+        batch_frame(CLASSIFY, u8::from(batch.evidence), batch)
+    }
+
+    /// The frame that asks for a batch to be judged on several threads at once.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`].
+    pub fn stress(threads: u8, batch: &Batch<'_>) -> Result<Vec<u8>, FrameError> {
+        batch_frame(STRESS, threads, batch)
     }
 
     /// The frame that says that an answer is not wanted any more.
@@ -149,15 +159,8 @@ impl ToWorker<'_> {
         let mut r = Reader(body);
         let message = match tag {
             LOAD => ToWorker::Load(serde_json::from_slice(r.rest()).map_err(|_| FrameError::Garbled)?),
-            CLASSIFY => {
-                let evidence = r.byte()? != 0;
-                let rows = r.count(16)?;
-                let mut units = Vec::with_capacity(rows);
-                for _ in 0..rows {
-                    units.push(Unit { text: r.text()?, prev: r.text()?, heading: r.text()?, title: r.text()? });
-                }
-                ToWorker::Classify { evidence, units }
-            }
+            CLASSIFY => ToWorker::Classify { evidence: r.byte()? != 0, units: r.units()? },
+            STRESS => ToWorker::Stress { threads: r.byte()?.into(), units: r.units()? },
             CANCEL => ToWorker::Cancel,
             PING => ToWorker::Ping,
             _ => return Err(FrameError::Garbled),
@@ -244,6 +247,19 @@ impl FromWorker {
     }
 }
 
+fn batch_frame(tag: u8, how: u8, batch: &Batch<'_>) -> Result<Vec<u8>, FrameError> {
+    let len = |u: &Unit<'_>| u.text.len() + u.prev.len() + u.heading.len() + u.title.len() + UNIT_BYTES;
+    let mut w = Writer::new(tag, batch.units.iter().map(len).sum());
+    w.bytes(&[how]);
+    w.number(batch.len());
+    for unit in batch.units {
+        for text in [unit.text, unit.prev, unit.heading, unit.title] {
+            w.text(text);
+        }
+    }
+    w.finish()
+}
+
 fn json_frame(tag: u8, body: &impl Serialize) -> Result<Vec<u8>, FrameError> {
     let mut w = Writer::new(tag, 256);
     serde_json::to_writer(&mut w.0, body).map_err(|_| FrameError::Garbled)?;
@@ -258,10 +274,6 @@ impl Writer {
         let mut frame = Vec::with_capacity(capacity + 16);
         frame.extend([0, 0, 0, 0, tag]);
         Self(frame)
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.0.push(byte);
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -328,6 +340,15 @@ impl<'a> Reader<'a> {
     fn text(&mut self) -> Result<&'a str, FrameError> {
         let len = self.number()?;
         std::str::from_utf8(self.take(len)?).map_err(|_| FrameError::Garbled)
+    }
+
+    fn units(&mut self) -> Result<Vec<Unit<'a>>, FrameError> {
+        let rows = self.count(UNIT_BYTES)?;
+        let mut units = Vec::with_capacity(rows);
+        for _ in 0..rows {
+            units.push(Unit { text: self.text()?, prev: self.text()?, heading: self.text()?, title: self.text()? });
+        }
+        Ok(units)
     }
 
     /// `message`, if nothing is left over.
@@ -425,6 +446,8 @@ mod tests {
         let load = Load { id: "x".into(), dir: "/a/论点".into(), memory: Some(1), ..Load::default() };
         let frame = only_frame(&ToWorker::load(&load).unwrap());
         assert!(matches!(ToWorker::decode(&frame), Ok(ToWorker::Load(read)) if *read == load));
+        let frame = only_frame(&ToWorker::stress(7, &Batch::new(&units)).unwrap());
+        assert!(matches!(ToWorker::decode(&frame), Ok(ToWorker::Stress { threads: 7, units: read }) if read == units));
         for frame in [ToWorker::cancel(), ToWorker::ping()] {
             assert!(ToWorker::decode(&only_frame(&frame)).is_ok());
         }

@@ -17,9 +17,11 @@ mod serve;
 
 use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use child::Listener;
+use lundian_core::Setup;
 pub(crate) use pool::Pool;
 use rustix::net::SendFlags;
 pub use serve::worker_main;
@@ -92,6 +94,35 @@ impl WorkerOptions {
             readable: Vec::new(),
         }
     }
+}
+
+impl frame::Load {
+    /// What a worker needs to know to make the plugin `plugin`, as `options` say.
+    pub(crate) fn new(plugin: Plugin<'_>, setup: &Setup<'_>, options: &WorkerOptions) -> Self {
+        Self {
+            id: plugin.id.to_owned(),
+            library: plugin.library.to_owned(),
+            sha256: plugin.sha256.to_owned(),
+            dir: plugin.dir.to_owned(),
+            manifest: plugin.manifest.to_owned(),
+            settings: setup.settings.clone(),
+            taxonomy: setup.taxonomy.to_json(),
+            memory: options.memory,
+            cpu_seconds: options.cpu.map(|cpu| cpu.as_secs_f64().ceil() as u64),
+            sandbox: options.sandbox == Sandbox::On,
+            readable: options.readable.clone(),
+        }
+    }
+}
+
+/// The plugin that a worker is to run.
+pub(crate) struct Plugin<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) library: &'a Path,
+    pub(crate) sha256: &'a str,
+    pub(crate) dir: &'a Path,
+    /// Text of its `plugin.toml`.
+    pub(crate) manifest: &'a str,
 }
 
 /// Sends some of `bytes`, without the signal that would end a process whose peer is gone.

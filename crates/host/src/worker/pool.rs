@@ -1,13 +1,14 @@
 //! The workers of one plugin, as something that judges batches.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use lundian_core::{Batch, Cancel, ClassifierError, Output, Thresholds};
 use lundian_plugin::border::{abi, error_of};
 
 use super::WorkerOptions;
-use super::child::{Child, Gone, PluginLog};
-use super::frame::{FromWorker, Load, ToWorker};
+use super::child::{Child, Gone, Listener};
+use super::frame::{FrameError, FromWorker, Load, ToWorker};
 use crate::HostError;
 use crate::bisect::{Attempt, Setback};
 
@@ -20,22 +21,27 @@ pub(crate) struct Pool {
     load: Load,
     theses: usize,
     thresholds: Option<Thresholds>,
-    log: PluginLog,
+    listener: Arc<Listener>,
     idle: Mutex<Vec<Option<Child>>>,
     freed: Condvar,
 }
 
 impl Pool {
     /// Starts the first worker, to learn whether the plugin can be made at all.
-    pub(crate) fn start(options: WorkerOptions, load: Load, theses: usize, log: PluginLog) -> Result<Self, HostError> {
-        let (first, thresholds) = start(&options, &load, &log).map_err(|e| match e {
+    pub(crate) fn start(
+        options: WorkerOptions,
+        load: Load,
+        theses: usize,
+        listener: Arc<Listener>,
+    ) -> Result<Self, HostError> {
+        let (first, thresholds) = start(&options, &load, &listener).map_err(|e| match e {
             StartError::Host(message) => HostError::Worker { id: load.id.clone(), message },
             StartError::Unusable(message) => HostError::Unusable { message },
             StartError::Create(error) => HostError::Create { id: load.id.clone(), error },
         })?;
         let mut idle: Vec<Option<Child>> = (1..options.workers).map(|_| None).collect();
         idle.push(Some(first));
-        Ok(Self { options, load, theses, thresholds, log, idle: Mutex::new(idle), freed: Condvar::new() })
+        Ok(Self { options, load, theses, thresholds, listener, idle: Mutex::new(idle), freed: Condvar::new() })
     }
 
     fn take(&self) -> Option<Child> {
@@ -53,12 +59,24 @@ impl Pool {
         self.freed.notify_one();
     }
 
-    fn ask(&self, worker: &mut Child, part: &Batch<'_>, share: f64) -> Result<Result<Output, Setback>, Gone> {
-        let request = match ToWorker::classify(part) {
-            Ok(request) => request,
-            Err(e) => return Ok(Err(Setback::Paragraphs(format!("it would be sent {e}")))),
-        };
-        worker.send(&request)?;
+    /// Lines that the plugin wrote to its standard output and error.
+    pub(crate) fn printed(&self) -> usize {
+        self.listener.printed.load(Ordering::Relaxed)
+    }
+
+    /// Kilobytes of memory that an idle worker takes up; `None` where the system does not say.
+    pub(crate) fn resident(&self) -> Option<u64> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).last()?.as_ref()?.resident()
+    }
+
+    fn ask(
+        &self,
+        worker: &mut Child,
+        request: &[u8],
+        part: &Batch<'_>,
+        share: f64,
+    ) -> Result<Result<Output, Setback>, Gone> {
+        worker.send(request)?;
         let limit = self.options.deadline.mul_f64(share.max(LEAST_SHARE));
         match worker.receive(limit, &part.cancel)? {
             FromWorker::Failed(status, message) => Ok(Err(error_of(status, message).into())),
@@ -70,16 +88,32 @@ impl Pool {
                 let (rows, expected) = (out.rows(), part.len());
                 Ok(Err(Setback::Paragraphs(format!("it answered {rows} rows for {expected} paragraphs"))))
             }
-            _ => Err(Gone::Nonsense(super::frame::FrameError::Garbled)),
+            _ => Err(Gone::Nonsense(FrameError::Garbled)),
         }
     }
 }
 
 impl Attempt for Pool {
     fn attempt(&self, part: &Batch<'_>, share: f64) -> Result<Output, Setback> {
+        self.request(ToWorker::classify(part), part, share)
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        self.thresholds.clone().unwrap_or_default()
+    }
+}
+
+impl Pool {
+    /// The answer to a batch that several threads of one worker ask for at once, if they all get the same.
+    pub(crate) fn stress(&self, threads: u8, batch: &Batch<'_>) -> Result<Output, Setback> {
+        self.request(ToWorker::stress(threads, batch), batch, 1.0)
+    }
+
+    fn request(&self, request: Result<Vec<u8>, FrameError>, part: &Batch<'_>, share: f64) -> Result<Output, Setback> {
+        let request = request.map_err(|e| Setback::Paragraphs(format!("it would be sent {e}")))?;
         let mut worker = match self.take() {
             Some(worker) => worker,
-            None => match start(&self.options, &self.load, &self.log) {
+            None => match start(&self.options, &self.load, &self.listener) {
                 Ok((worker, _)) => worker,
                 Err(e) => {
                     self.give_back(None);
@@ -87,7 +121,7 @@ impl Attempt for Pool {
                 }
             },
         };
-        match self.ask(&mut worker, part, share) {
+        match self.ask(&mut worker, &request, part, share) {
             Ok(answer) => {
                 self.give_back(Some(worker));
                 answer
@@ -101,10 +135,6 @@ impl Attempt for Pool {
                 Err(Setback::Paragraphs(format!("its process {reason}")))
             }
         }
-    }
-
-    fn thresholds(&self) -> Thresholds {
-        self.thresholds.clone().unwrap_or_default()
     }
 }
 
@@ -127,9 +157,13 @@ impl StartError {
     }
 }
 
-fn start(options: &WorkerOptions, load: &Load, log: &PluginLog) -> Result<(Child, Option<Thresholds>), StartError> {
+fn start(
+    options: &WorkerOptions,
+    load: &Load,
+    listener: &Arc<Listener>,
+) -> Result<(Child, Option<Thresholds>), StartError> {
     let frame = ToWorker::load(load).map_err(|e| StartError::Host(format!("would be sent {e}")))?;
-    let mut worker = Child::start(options, Arc::clone(log)).map_err(StartError::Host)?;
+    let mut worker = Child::start(options, Arc::clone(listener)).map_err(StartError::Host)?;
     let answer = worker.send(&frame).and_then(|()| worker.receive(options.start_deadline, &Cancel::default()));
     match answer {
         Ok(FromWorker::Ready { thresholds }) => Ok((worker, thresholds)),
@@ -138,7 +172,7 @@ fn start(options: &WorkerOptions, load: &Load, log: &PluginLog) -> Result<(Child
             abi::STATUS_OK => ClassifierError::Failed(message),
             status => error_of(status, message),
         })),
-        Ok(_) => Err(StartError::Host(worker.end(&Gone::Nonsense(super::frame::FrameError::Garbled)))),
+        Ok(_) => Err(StartError::Host(worker.end(&Gone::Nonsense(FrameError::Garbled)))),
         Err(gone) => Err(StartError::Host(worker.end(&gone))),
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use lundian_core::{Batch, Cancel, Classifier as _, Output, Setup, Taxonomy};
+use lundian_core::{Batch, Cancel, Classifier as _, ClassifierError, Output, Setup, Taxonomy};
 use lundian_plugin::border::{Foreign, Level, status_of};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
@@ -16,11 +16,15 @@ use rustix::process::getppid;
 
 use super::frame::{Frame, FrameBuffer, FromWorker, Load, PREAMBLE, ToWorker};
 use super::{limits, send_some};
+use crate::conform::difference;
 use crate::native::{check_agreement, check_hash, load, read_library, sha256_hex};
 use crate::{MANIFEST_FILE, Manifest};
 
 /// Exit code of a worker whose channel closed before its work was done, or was closed by its plugin.
 pub(crate) const LOST_CHANNEL: u8 = 74;
+
+/// How often each thread of a stress test asks.
+const STRESS_ROUNDS: usize = 5;
 
 /// Runs a worker process: what the program does when it is started with the arguments of
 /// [`WorkerOptions`](crate::WorkerOptions), of which `args` is the rest. It must be the first thing that the program
@@ -65,18 +69,18 @@ fn serve(channel: &Arc<Channel>) -> Option<()> {
     };
     channel.send(&FromWorker::Ready { thresholds: plugin.foreign.own_thresholds().cloned() })?;
     for request in inbox {
-        let Ok(ToWorker::Classify { evidence, units }) = ToWorker::decode(&request) else { return None };
         limits::allow_cpu(order.cpu_seconds);
-        let mut batch = Batch::new(&units).with_cancel(cancel.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        batch.evidence = evidence;
-        let mut out = Output::new(units.len(), plugin.theses);
-        let answer = match plugin.foreign.classify(&batch, &mut out) {
-            Ok(()) => FromWorker::Answer(out),
-            Err(error) => {
-                let (status, message) = status_of(&error);
-                FromWorker::Failed(status, message)
+        let cancel = cancel.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let answer = match ToWorker::decode(&request) {
+            Ok(ToWorker::Classify { evidence, units }) => {
+                let mut batch = Batch::new(&units).with_cancel(cancel);
+                batch.evidence = evidence;
+                plugin.answer(&batch)
             }
+            Ok(ToWorker::Stress { threads, units }) => plugin.stress(threads, &Batch::new(&units).with_cancel(cancel)),
+            _ => return None,
         };
+        let answer = answer.map_or_else(|e| failed(&e), FromWorker::Answer);
         channel.send(&answer)?;
     }
     Some(())
@@ -85,6 +89,39 @@ fn serve(channel: &Arc<Channel>) -> Option<()> {
 struct Plugin {
     foreign: Foreign,
     theses: usize,
+}
+
+impl Plugin {
+    fn answer(&self, batch: &Batch<'_>) -> Result<Output, ClassifierError> {
+        let mut out = Output::new(batch.len(), self.theses);
+        self.foreign.classify(batch, &mut out)?;
+        Ok(out)
+    }
+
+    /// The answer to a batch that several threads ask for at once, if they all get the same.
+    fn stress(&self, threads: usize, batch: &Batch<'_>) -> Result<Output, ClassifierError> {
+        let expected = self.answer(batch)?;
+        std::thread::scope(|scope| {
+            let askers: Vec<_> = (0..threads)
+                .map(|_| {
+                    scope.spawn(|| {
+                        (0..STRESS_ROUNDS).try_for_each(|_| match difference(&expected, &self.answer(batch)?) {
+                            Some(what) => Err(ClassifierError::Failed(format!("on several threads at once, {what}"))),
+                            None => Ok(()),
+                        })
+                    })
+                })
+                .collect();
+            let gone = || Err(ClassifierError::Failed("a thread that asked it panicked".to_owned()));
+            askers.into_iter().try_for_each(|asker| asker.join().unwrap_or_else(|_| gone()))
+        })?;
+        Ok(expected)
+    }
+}
+
+fn failed(error: &ClassifierError) -> FromWorker {
+    let (status, message) = status_of(error);
+    FromWorker::Failed(status, message)
 }
 
 /// Reads the library, then gives up whatever the plugin is not to have.
@@ -110,11 +147,7 @@ fn make(order: &Load, bytes: &[u8], channel: &Arc<Channel>) -> Result<Plugin, Fr
     let setup = Setup::new(&taxonomy, &order.settings).with_dir(&order.dir);
     let log = Arc::clone(channel);
     let foreign = Foreign::create(entry, &setup, Arc::new(move |level, line| log.log(level, line)));
-    let foreign = foreign.map_err(|error| {
-        let (status, message) = status_of(&error);
-        FromWorker::Failed(status, message)
-    })?;
-    Ok(Plugin { foreign, theses: taxonomy.len() })
+    Ok(Plugin { foreign: foreign.map_err(|e| failed(&e))?, theses: taxonomy.len() })
 }
 
 /// The worker's end of the channel.
@@ -199,7 +232,7 @@ impl Incoming {
     fn run(mut self, requests: &mpsc::Sender<Frame>, cancel: &Mutex<Cancel>) {
         while let Some(frame) = self.frame() {
             match ToWorker::decode(&frame) {
-                Ok(ToWorker::Classify { .. }) => {
+                Ok(ToWorker::Classify { .. } | ToWorker::Stress { .. }) => {
                     *cancel.lock().unwrap_or_else(PoisonError::into_inner) = Cancel::default();
                     if requests.send(frame).is_err() {
                         break;

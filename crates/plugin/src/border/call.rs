@@ -24,8 +24,9 @@ pub type Log = Arc<dyn Fn(Level, &str) + Send + Sync>;
 const GUARD: usize = 256;
 /// A NaN that no arithmetic makes.
 const GUARD_BITS: u32 = 0x7fc1_5a5a;
-/// More spans than any reader could look at; keeps a plugin from filling the host's memory.
-const SPANS_PER_PARAGRAPH: usize = 4096;
+/// Spans that a paragraph may have however short it is; longer ones may have one for each byte. Keeps a plugin from
+/// filling the host's memory.
+const SPANS_PER_PARAGRAPH: usize = 1024;
 /// Bytes of a message that are kept.
 const MESSAGE_BYTES: usize = 2000;
 
@@ -156,7 +157,7 @@ impl Foreign {
         let settings = if setup.settings.is_null() { "{}".to_owned() } else { Value::to_string(setup.settings) };
         let dir = setup.dir.map(path_bytes).transpose()?.unwrap_or_default();
         let dir = LundianStr { data: dir.as_ptr(), len: dir.len() };
-        let call = Call::new(0, Cancel::default(), &log);
+        let call = Call::new(0, 0, Cancel::default(), &log);
         // SAFETY: everything that is passed lives until the call returns.
         let instance = unsafe { (entry.create)(&call.host(), &taxonomy, LundianStr::new(&settings), dir) };
         let Some(instance) = NonNull::new(instance) else {
@@ -213,7 +214,8 @@ impl Classifier for Foreign {
         let cells = units.len() * self.theses;
         let mut scores = vec![f32::NAN; cells];
         scores.resize(cells + GUARD, f32::from_bits(GUARD_BITS));
-        let call = Call::new(units.len(), batch.cancel.clone(), &self.log);
+        let spans = text.data.len() + units.len() * SPANS_PER_PARAGRAPH;
+        let call = Call::new(units.len(), spans, batch.cancel.clone(), &self.log);
         // SAFETY: everything that is passed lives until the call returns, and the matrix has a cell for every
         // paragraph and thesis.
         let status =
@@ -226,7 +228,7 @@ impl Classifier for Foreign {
         }
         let answer = call.into_answer();
         if answer.spans_lost {
-            return Err("the plugin returned more evidence than any paragraph can hold".into());
+            return Err("the plugin returned more pieces of evidence than its paragraphs have bytes".into());
         }
         out.scores_mut().copy_from_slice(&scores[..cells]);
         out.evidence = answer.evidence;
@@ -269,14 +271,16 @@ struct Answer {
 /// One call across the border: the context of its callbacks.
 struct Call<'a> {
     rows: usize,
+    /// The most evidence spans that are taken.
+    spans: usize,
     cancel: Cancel,
     log: &'a Log,
     answer: Mutex<Answer>,
 }
 
 impl<'a> Call<'a> {
-    fn new(rows: usize, cancel: Cancel, log: &'a Log) -> Self {
-        Self { rows, cancel, log, answer: Mutex::default() }
+    fn new(rows: usize, spans: usize, cancel: Cancel, log: &'a Log) -> Self {
+        Self { rows, spans, cancel, log, answer: Mutex::default() }
     }
 
     /// The callbacks with this call as their context, for as long as it stays where it is.
@@ -326,7 +330,7 @@ impl<'a> Call<'a> {
         // SAFETY: plugins pass back the context that they were given.
         unsafe {
             Self::with(context, |call, answer| {
-                if answer.evidence.len() >= call.rows * SPANS_PER_PARAGRAPH {
+                if answer.evidence.len() >= call.spans {
                     answer.spans_lost = true;
                 } else {
                     answer.evidence.push(Evidence { row, thesis, range: start..end, weight });

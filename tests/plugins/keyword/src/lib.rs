@@ -33,7 +33,9 @@ impl Classifier for Keyword {
                 let mut covered = 0;
                 for (start, found) in words.iter().flat_map(|word| unit.text.match_indices(word.as_str())) {
                     covered += found.len();
-                    out.add_evidence(row, *thesis, start..start + found.len(), 1.0);
+                    if batch.evidence {
+                        out.add_evidence(row, *thesis, start..start + found.len(), 1.0);
+                    }
                 }
                 out.set(row, *thesis, (covered as f32 / unit.text.len().max(1) as f32).min(1.0));
             }
