@@ -172,7 +172,7 @@ impl Model {
         }
         let calibration: Vec<Sigmoid> = manifest.thesis.iter().map(|t| t.calibration).collect();
         let thresholds = manifest.thresholds.per_thesis.values().copied().chain([manifest.thresholds.global]);
-        if !calibration.iter().all(|s| [s.slope, s.rival, s.intercept].iter().all(|x| x.abs() < 1e6)) {
+        if !calibration.iter().all(|s| s.coefficients().iter().all(|x| x.abs() < 1e6)) {
             return Err(ModelError::Manifest("a calibration is not finite, or far too large".to_owned()));
         }
         if !thresholds.into_iter().all(|t| (0.0..=1.0).contains(&t)) {

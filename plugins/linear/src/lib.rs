@@ -45,6 +45,7 @@ use lundian_plugin::{Batch, Classifier, ClassifierError, Output, Plugin, Setup, 
 use lundian_text::Normalised;
 use serde::Deserialize;
 
+use calibration::Logits;
 use evidence::Contributions;
 pub use format::{FORMAT, MANIFEST, ModelError, WEIGHTS, sha256};
 use model::Scratch;
@@ -117,22 +118,33 @@ impl Classifier for Linear {
     fn classify(&self, batch: &Batch<'_>, out: &mut Output) -> Result<(), ClassifierError> {
         let mut scratch = Scratch::default();
         let mut scores = vec![0.0; self.model.theses().len()];
+        let (mut own, mut prev, mut heading) = (Scored::default(), Scored::default(), Scored::default());
         for (row, unit) in batch.units.iter().enumerate() {
             if row % CANCEL_EVERY == 0 && batch.cancel.is_cancelled() {
                 return Err(ClassifierError::Cancelled);
             }
-            let normalised = Normalised::new(unit.text);
-            let norm = self.model.logits(normalised.as_str(), &mut scratch, &mut scores);
-            self.model.to_probabilities(&mut scores);
+            if self.model.params().context {
+                // The paragraph before has mostly just been scored itself.
+                if own.is_of(unit.prev) {
+                    std::mem::swap(&mut own, &mut prev);
+                } else {
+                    prev.score(&self.model, unit.prev, &mut scratch);
+                }
+                heading.score(&self.model, unit.heading, &mut scratch);
+            }
+            own.score(&self.model, unit.text, &mut scratch);
+            let logits = Logits { own: &own.logits, prev: prev.present(), heading: heading.present() };
+            calibration::to_probabilities(&self.model.calibration, logits, &mut scores);
+
             let mut contributions = None;
             for (thesis, column) in self.columns.iter().enumerate() {
                 let Some(column) = *column else { continue };
                 let score = scores[column];
                 out.set(row, thesis, score);
                 if batch.evidence && score >= self.evidence_from[thesis] {
-                    let contributions =
-                        contributions.get_or_insert_with(|| Contributions::new(&self.model, normalised.as_str(), norm));
-                    for (range, weight) in contributions.phrases(&normalised, column) {
+                    let contributions = contributions
+                        .get_or_insert_with(|| Contributions::new(&self.model, own.normalised.as_str(), own.norm));
+                    for (range, weight) in contributions.phrases(&own.normalised, column) {
                         out.add_evidence(row, thesis, range, weight);
                     }
                 }
@@ -143,6 +155,36 @@ impl Classifier for Linear {
 
     fn thresholds(&self) -> Thresholds {
         self.model.thresholds.clone()
+    }
+}
+
+/// A text and its logits, kept while the paragraphs that follow may need them.
+#[derive(Clone, Debug, Default)]
+struct Scored<'a> {
+    text: &'a str,
+    normalised: Normalised,
+    /// One per thesis of the model; none before the first text.
+    logits: Vec<f32>,
+    norm: f32,
+}
+
+impl<'a> Scored<'a> {
+    fn is_of(&self, text: &str) -> bool {
+        self.text == text && !self.logits.is_empty()
+    }
+
+    fn score(&mut self, model: &Model, text: &'a str, scratch: &mut Scratch) {
+        if !self.is_of(text) {
+            self.text = text;
+            self.normalised = Normalised::new(text);
+            self.logits.resize(model.theses().len(), 0.0);
+            self.norm = model.logits(self.normalised.as_str(), scratch, &mut self.logits);
+        }
+    }
+
+    /// The logits, if there is a text.
+    fn present(&self) -> Option<&[f32]> {
+        (!self.normalised.as_str().is_empty()).then_some(&self.logits)
     }
 }
 

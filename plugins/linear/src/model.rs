@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use lundian_plugin::Thresholds;
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::{self, Sigmoid};
+use crate::calibration::Sigmoid;
 use crate::ngram::{self, Vocabulary};
 use crate::params::Params;
 use crate::tfidf::{idf, sublinear};
@@ -138,11 +138,6 @@ impl Model {
             *logit = *logit / norm + bias;
         }
         norm
-    }
-
-    /// Turns logits, one per thesis, into probabilities in [0, 1].
-    pub(crate) fn to_probabilities(&self, logits: &mut [f32]) {
-        calibration::to_probabilities(&self.calibration, logits);
     }
 }
 

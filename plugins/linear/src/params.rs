@@ -25,6 +25,8 @@ pub struct Params {
     /// Only samples with one of these values of their key `source` calibrate scores and thresholds: those whose label
     /// frequencies are the real ones. Empty: all samples.
     pub calibrate_on: Vec<String>,
+    /// Whether the paragraph before and the heading count, too: what they say raises or lowers the score a little.
+    pub context: bool,
     /// Same seed, same samples: same model.
     pub seed: u64,
     /// Theses trained at the same time; 0 for as many as the machine has cores. The result does not depend on it.
@@ -43,6 +45,7 @@ impl Default for Params {
             tolerance: 0.01,
             folds: 5,
             calibrate_on: Vec::new(),
+            context: true,
             seed: 0,
             threads: 0,
         }

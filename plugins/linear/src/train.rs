@@ -12,7 +12,7 @@ use lundian_plugin::{Sample, Taxonomy, Thresholds};
 use lundian_text::normalise;
 use serde_json::Value;
 
-use crate::calibration;
+use crate::calibration::{self, Logits, Sigmoid};
 use crate::model::{Model, Quantised};
 use crate::params::{Params, ValidParams};
 use crate::solver::{Plane, Stop, logistic_regression};
@@ -110,9 +110,7 @@ pub fn train(
     let calibration = job.calibrate(&logits, &job.representative(&all));
     let thresholds = {
         let rows = job.representative(&all);
-        let mut scores = logits;
-        job.to_probabilities(&mut scores, &calibration, &all);
-        let scores: Vec<f32> = rows.iter().flat_map(|&r| job.row(&scores, r)).copied().collect();
+        let scores = job.probabilities(&logits, &calibration, &rows);
         let argued: Vec<bool> = rows.iter().flat_map(|&r| job.row(&job.argued, r)).copied().collect();
         Thresholds {
             global: best_threshold(job.theses, &scores, &argued),
@@ -153,15 +151,15 @@ pub fn cross_fit(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<f32>, TrainError> {
     let job = Job::new(taxonomy, samples, params.get(), 0, progress)?;
-    let mut scores = job.held_out_logits(progress);
-    let calibrations: Vec<_> = (0..params.get().folds)
-        .map(|fold| {
-            let others = job.rows_where(|f| f != fold);
-            job.calibrate(&scores, &job.representative(&others))
-        })
-        .collect();
-    for (fold, calibration) in calibrations.iter().enumerate() {
-        job.to_probabilities(&mut scores, calibration, &job.rows_where(|f| f == fold));
+    let logits = job.held_out_logits(progress);
+    let mut scores = vec![0.0; job.argued.len()];
+    for fold in 0..params.get().folds {
+        let calibration = job.calibrate(&logits, &job.representative(&job.rows_where(|f| f != fold)));
+        let rows = job.rows_where(|f| f == fold);
+        let of_fold = job.probabilities(&logits, &calibration, &rows);
+        for (&row, probabilities) in rows.iter().zip(of_fold.chunks(job.theses)) {
+            scores[row * job.theses..][..job.theses].copy_from_slice(probabilities);
+        }
     }
     Ok(scores)
 }
@@ -193,7 +191,10 @@ pub(crate) fn folds(samples: &[Sample], folds: usize, seed: u64) -> Result<Vec<u
 struct Job<'a> {
     params: &'a Params,
     theses: usize,
+    /// Of all paragraphs, then of the paragraphs before them, then of their headings.
     counts: Counts,
+    /// Of the texts that `counts` counts, whether there is one; contexts that are not wanted count as absent.
+    present: Vec<bool>,
     /// `samples x theses`.
     argued: Vec<bool>,
     fold_of: Vec<usize>,
@@ -205,7 +206,7 @@ struct Job<'a> {
 impl<'a> Job<'a> {
     fn new(
         taxonomy: &Taxonomy,
-        samples: &[Sample],
+        samples: &'a [Sample],
         params: &'a Params,
         fits: usize,
         progress: &mut dyn FnMut(Progress),
@@ -231,11 +232,17 @@ impl<'a> Job<'a> {
         if !calibrates.contains(&true) {
             return Err(TrainError::CalibrateOn(wanted.clone()));
         }
-        let texts: Vec<String> = samples.iter().map(|s| normalise(&s.paragraph.text)).collect();
+        let context = |text: &'a str| if params.context { text } else { "" };
+        let texts: Vec<String> = (samples.iter().map(|s| s.paragraph.text.as_str()))
+            .chain(samples.iter().map(|s| context(&s.paragraph.prev)))
+            .chain(samples.iter().map(|s| context(&s.paragraph.heading)))
+            .map(normalise)
+            .collect();
+        let present = texts.iter().map(|text| !text.is_empty()).collect();
         let counts = Counts::new(&texts, &(params.min_ngram..=params.max_ngram));
         let steps = 1 + params.folds + fits;
         progress(Progress { stage: Stage::Count, done: 1, total: steps });
-        Ok(Self { params, theses, counts, argued, fold_of, calibrates, steps })
+        Ok(Self { params, theses, counts, present, argued, fold_of, calibrates, steps })
     }
 
     fn row<'m, T>(&self, matrix: &'m [T], row: usize) -> &'m [T] {
@@ -250,21 +257,30 @@ impl<'a> Job<'a> {
         rows.iter().copied().filter(|&row| self.calibrates[row]).collect()
     }
 
-    /// For each sample, the logits of a model trained without its fold.
+    /// For each text that `counts` counts, the logits of a model trained without the fold of its sample.
     fn held_out_logits(&self, progress: &mut dyn FnMut(Progress)) -> Vec<f32> {
-        let mut logits = vec![0.0; self.argued.len()];
+        let samples = self.fold_of.len();
+        let mut logits = vec![0.0; self.present.len() * self.theses];
         for fold in 0..self.params.folds {
-            let held_out = self.rows_where(|f| f == fold);
             let (features, planes) = self.fit(&self.rows_where(|f| f != fold));
+            let held_out: Vec<usize> =
+                (0..self.present.len()).filter(|&t| self.present[t] && self.fold_of[t % samples] == fold).collect();
             let rows = self.counts.rows(&features, &held_out);
-            for (i, &sample) in held_out.iter().enumerate() {
+            for (i, &text) in held_out.iter().enumerate() {
                 for (thesis, plane) in planes.iter().enumerate() {
-                    logits[sample * self.theses + thesis] = plane.logit(rows.row(i)) as f32;
+                    logits[text * self.theses + thesis] = plane.logit(rows.row(i)) as f32;
                 }
             }
             progress(Progress { stage: Stage::Fold, done: fold + 2, total: self.steps });
         }
         logits
+    }
+
+    /// The logits of sample number `row` and its context.
+    fn logits<'m>(&self, logits: &'m [f32], row: usize) -> Logits<'m> {
+        let samples = self.fold_of.len();
+        let context = |text: usize| self.present[text].then(|| self.row(logits, text));
+        Logits { own: self.row(logits, row), prev: context(row + samples), heading: context(row + 2 * samples) }
     }
 
     /// One plane per thesis, from the samples numbered `among`.
@@ -305,15 +321,17 @@ impl<'a> Job<'a> {
         (features, planes.into_iter().map(|(_, plane)| plane).collect())
     }
 
-    fn calibrate(&self, logits: &[f32], rows: &[usize]) -> Vec<calibration::Sigmoid> {
-        let chosen: Vec<f32> = rows.iter().flat_map(|&r| self.row(logits, r)).copied().collect();
-        let argued: Vec<bool> = rows.iter().flat_map(|&r| self.row(&self.argued, r)).copied().collect();
-        calibration::fit(self.theses, &chosen, &argued)
+    fn calibrate(&self, logits: &[f32], rows: &[usize]) -> Vec<Sigmoid> {
+        let samples = rows.iter().map(|&row| (self.logits(logits, row), self.row(&self.argued, row)));
+        calibration::fit(self.theses, samples)
     }
 
-    fn to_probabilities(&self, logits: &mut [f32], calibration: &[calibration::Sigmoid], rows: &[usize]) {
-        for &row in rows {
-            calibration::to_probabilities(calibration, &mut logits[row * self.theses..(row + 1) * self.theses]);
+    /// `rows x theses`.
+    fn probabilities(&self, logits: &[f32], sigmoids: &[Sigmoid], rows: &[usize]) -> Vec<f32> {
+        let mut probabilities = vec![0.0; rows.len() * self.theses];
+        for (&row, out) in rows.iter().zip(probabilities.chunks_mut(self.theses)) {
+            calibration::to_probabilities(sigmoids, self.logits(logits, row), out);
         }
+        probabilities
     }
 }
