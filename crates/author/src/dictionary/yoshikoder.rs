@@ -1,0 +1,45 @@
+//! Yoshikoder (`.ykd`): XML; `<cnode name="...">` is a category and `<pnode name="...">` a term. The outermost `cnode` is
+//! the dictionary itself.
+
+use std::collections::HashMap;
+
+use roxmltree::{Document, NodeId};
+
+use super::{DEPTH, Reader};
+
+pub(super) fn read(source: &str, reader: &mut Reader<'_>) {
+    let document = match Document::parse(source) {
+        Ok(document) => document,
+        Err(error) => return reader.broken(error.pos().row as usize, format!("not XML: {error}")),
+    };
+    let starts: Vec<usize> = std::iter::once(0).chain(source.match_indices('\n').map(|(i, _)| i + 1)).collect();
+    // By node: its category (none for the dictionary itself) and its depth. Parents come before their children.
+    let mut known: HashMap<NodeId, (Option<usize>, usize)> = HashMap::new();
+    let root = document.root_element();
+    if root.tag_name().name() != "dictionary" {
+        reader.broken(1, "not a Yoshikoder dictionary: its outermost element should be <dictionary>");
+        return;
+    }
+    for node in root.descendants().filter(|n| n.is_element() && n.id() != root.id()) {
+        let line = starts.partition_point(|&start| start <= node.range().start);
+        let name = node.attribute("name").unwrap_or_default().trim();
+        let parent = node.parent().and_then(|parent| known.get(&parent.id()).copied());
+        match (node.tag_name().name(), parent) {
+            ("cnode", None) if node.parent() == Some(root) => {
+                known.insert(node.id(), (None, 0));
+            }
+            ("cnode", Some((_, depth))) if name.is_empty() || depth >= DEPTH => {
+                reader.skipped(line, "a category without a name, or too deep in others, is left out", "");
+            }
+            ("cnode", Some((within, depth))) => {
+                let category = reader.category(within, name, line);
+                known.insert(node.id(), (Some(category), depth + 1));
+            }
+            ("pnode", Some((Some(category), _))) => reader.term(category, name, line),
+            ("pnode", _) => {
+                reader.skipped(line, format!("{name:?} is in no category"), "put its <pnode> into a <cnode>")
+            }
+            _ => {}
+        }
+    }
+}
