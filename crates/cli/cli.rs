@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, ValueEnum};
+use lundian_report::ReportFormat;
 
 use crate::commands::Command;
 
@@ -95,27 +97,20 @@ pub(crate) struct Destination {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// The formats of reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// For reading in a terminal
-    Table,
-    /// For programs
-    Json,
-    /// One self-contained page
-    Html,
+/// The words of `--format` for a report, with what they stand for.
+pub(crate) fn format_names<W>(formats: &[ReportFormat<W>]) -> PossibleValuesParser {
+    formats.iter().map(|f| PossibleValue::new(f.name).help(f.doc)).collect::<Vec<_>>().into()
 }
 
-impl ReportFormat {
-    /// The flag's format, else that of the output file's ending, else the table.
-    pub(crate) fn choose(flag: Option<Self>, output: Option<&Path>) -> Self {
-        let ending = output.and_then(Path::extension).and_then(|e| e.to_str());
-        flag.unwrap_or(match ending {
-            Some("json") => Self::Json,
-            Some("html" | "htm") => Self::Html,
-            _ => Self::Table,
-        })
-    }
+/// The format of a report: the flag's, else that of the output file's ending, else the table.
+pub(crate) fn choose_format<W>(
+    formats: &'static [ReportFormat<W>],
+    flag: Option<&str>,
+    output: Option<&Path>,
+) -> &'static ReportFormat<W> {
+    flag.and_then(|name| ReportFormat::find(formats, name))
+        .or_else(|| output.and_then(|path| ReportFormat::of_path(formats, path)))
+        .unwrap_or(&formats[0])
 }
 
 /// The languages of pages.

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use anyhow::bail;
 use lundian_core::Sample;
 use lundian_eval::Ratings;
-use lundian_report::agreement_table;
+use lundian_report::{AGREEMENT_FORMATS, Look};
 
 use crate::Outcome;
-use crate::cli::{Destination, Global, ReportFormat};
+use crate::cli::{Destination, Global, choose_format, format_names};
 use crate::config::Config;
 use crate::output::{self, Sink};
 
@@ -25,16 +25,17 @@ pub(crate) struct Args {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Statistics")]
     seed: u64,
-    /// Output format: table or json
-    #[arg(long, short, value_enum, value_name = "FORMAT", help_heading = "Output")]
-    format: Option<ReportFormat>,
+    /// Output format [default: by the ending of the output file, else table]
+    #[arg(long, short, value_name = "FORMAT", help_heading = "Output", value_parser = format_names(AGREEMENT_FORMATS))]
+    format: Option<String>,
     #[command(flatten)]
     destination: Destination,
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = Config::load(global)?.taxonomy(global)?;
-    let format = ReportFormat::choose(args.format, args.destination.output.as_deref());
+    let output = args.destination.output.as_deref();
+    let format = choose_format(AGREEMENT_FORMATS, args.format.as_deref(), output);
     let mut files: Vec<(String, Vec<Sample>)> = Vec::new();
     let mut errors = 0;
     for path in &args.files {
@@ -52,12 +53,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let ratings = Ratings::of_files(&named, taxonomy.len());
     let threads = lundian_runner::Options::default().threads;
     let agreement = lundian_eval::agreement(&ratings, &taxonomy, args.draws, args.seed, threads);
-    let mut sink = Sink::open(args.destination.output.as_deref())?;
-    match format {
-        ReportFormat::Json => writeln!(sink, "{}", serde_json::to_string_pretty(&agreement)?)?,
-        ReportFormat::Table => sink.write_all(agreement_table(&agreement, &taxonomy).as_bytes())?,
-        ReportFormat::Html => bail!("agreement has no page yet: use table or json"),
-    }
+    let mut look = Look::new(&taxonomy);
+    look.color = output.is_none() && output::color();
+    let mut sink = Sink::open(output)?;
+    sink.write_all((format.write)(&agreement, &look).as_bytes())?;
     sink.commit()?;
     Ok(Outcome::Done)
 }

@@ -7,11 +7,11 @@ use anyhow::bail;
 use clap::ValueEnum;
 use lundian_eval::CompareOptions;
 use lundian_eval::gold::{doccano_row, label_studio_config, label_studio_tasks, unlabelled_row};
-use lundian_report::{ComparisonView, Lang};
+use lundian_report::{COMPARISON_FORMATS, Look};
 use lundian_runner::Options;
 
 use crate::Outcome;
-use crate::cli::{Destination, Global, Input, ReportFormat, Systems};
+use crate::cli::{Destination, Global, Input, ReportLang, Systems, choose_format, format_names};
 use crate::config::Config;
 use crate::input::Paragraphs;
 use crate::output::{self, Sink};
@@ -40,11 +40,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Disagreements")]
     most: usize,
     /// Output format [default: by the ending of the output file, else table]
-    #[arg(long, short, value_enum, value_name = "FORMAT", help_heading = "Output")]
-    format: Option<ReportFormat>,
+    #[arg(long, short, value_name = "FORMAT", help_heading = "Output", value_parser = format_names(COMPARISON_FORMATS))]
+    format: Option<String>,
     /// Language of the page (html only)
     #[arg(long, value_enum, default_value = "en", help_heading = "Output")]
-    lang: crate::cli::ReportLang,
+    lang: ReportLang,
     #[command(flatten)]
     destination: Destination,
 }
@@ -63,7 +63,8 @@ enum LabelTool {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
-    let format = ReportFormat::choose(args.format, args.destination.output.as_deref());
+    let output = args.destination.output.as_deref();
+    let format = choose_format(COMPARISON_FORMATS, args.format.as_deref(), output);
     let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
     if systems.len() < 2 {
         bail!("a comparison takes two plugins or more; `lundian plugin list` names them");
@@ -106,16 +107,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         sink.commit()?;
     }
 
-    let mut sink = Sink::open(args.destination.output.as_deref())?;
-    let view = ComparisonView { comparison: &comparison, to_label: &to_label, taxonomy: &taxonomy };
-    match format {
-        ReportFormat::Json => writeln!(sink, "{}", serde_json::to_string_pretty(&comparison)?)?,
-        ReportFormat::Html => sink.write_all(view.html(Lang::from(args.lang)).as_bytes())?,
-        ReportFormat::Table => {
-            let color = args.destination.output.is_none() && output::color();
-            sink.write_all(view.table(color, output::width()).as_bytes())?;
-        }
-    }
+    let mut look = Look::new(&taxonomy);
+    look.color = output.is_none() && output::color();
+    look.width = output::width();
+    look.lang = args.lang.into();
+    let mut sink = Sink::open(output)?;
+    sink.write_all((format.write)(&comparison, &to_label, &look).as_bytes())?;
     sink.commit()?;
     let failed = scoring::say_failures(&scored);
     Ok(if failed || lost.get() > 0 { Outcome::Partly } else { Outcome::Done })

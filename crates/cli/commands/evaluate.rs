@@ -1,18 +1,18 @@
 //! `lundian evaluate`: score systems against labelled samples.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::ValueEnum;
-use lundian_core::{Sample, Taxonomy};
-use lundian_eval::{Claim, Gate, Labels, Mode, Objective};
-use lundian_report::{EvaluationView, Lang};
+use lundian_core::{Batch, ClassifierError, Output, Sample, Taxonomy, Unit};
+use lundian_eval::{Claim, Faithfulness, Gate, Labels, Mode, Objective};
+use lundian_report::{EVALUATION_FORMATS, Look};
 use lundian_runner::{Options, System};
-use serde_json::json;
 
 use crate::Outcome;
-use crate::cli::{Destination, Global, ReportFormat, Systems};
+use crate::cli::{Destination, Global, ReportLang, Systems, choose_format, format_names};
 use crate::config::Config;
 use crate::output::{self, Sink};
 use crate::scoring::{self, Scored};
@@ -53,11 +53,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "METRIC=VALUE", help_heading = "Statistics")]
     fail_under: Vec<Gate>,
     /// Output format [default: by the ending of the output file, else table]
-    #[arg(long, short, value_enum, value_name = "FORMAT", help_heading = "Output")]
-    format: Option<ReportFormat>,
+    #[arg(long, short, value_name = "FORMAT", help_heading = "Output", value_parser = format_names(EVALUATION_FORMATS))]
+    format: Option<String>,
     /// Language of the page (html only)
     #[arg(long, value_enum, default_value = "en", help_heading = "Output")]
-    lang: crate::cli::ReportLang,
+    lang: ReportLang,
     #[command(flatten)]
     destination: Destination,
 }
@@ -72,7 +72,8 @@ enum Invariance {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
-    let format = ReportFormat::choose(args.format, args.destination.output.as_deref());
+    let output = args.destination.output.as_deref();
+    let format = choose_format(EVALUATION_FORMATS, args.format.as_deref(), output);
     let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
     let aggregates = scoring::aggregates(&args.aggregate, systems.len())?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;
@@ -92,14 +93,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
         let name = tune.file_name().map_or_else(|| tune.display().to_string(), |n| n.to_string_lossy().into_owned());
         for (system, tuned) in scored.iter_mut().zip(score(&tuning)?) {
-            system.thresholds = lundian_eval::choose_thresholds(
-                &tuning,
-                &tuned.output,
-                &taxonomy,
-                mode,
-                Objective::MacroF1,
-                &name,
-            );
+            system.thresholds =
+                lundian_eval::choose_thresholds(&tuning, &tuned.output, &taxonomy, mode, Objective::MacroF1, &name);
         }
     }
 
@@ -113,40 +108,27 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         ..lundian_eval::Options::default()
     };
     let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
-    let evaluation = lundian_eval::evaluate(&samples, &views, &taxonomy, &eval_options)?;
+    let mut evaluation = lundian_eval::evaluate(&samples, &views, &taxonomy, &eval_options)?;
 
-    let mut extra = serde_json::Map::new();
     if let Some(Invariance::Script) = args.invariance {
-        let changed = scoring::score(&other_script(&samples), &systems, &aggregates, &taxonomy, &options, global.quiet)?;
-        extra.insert("invariance".into(), flip_rates(&samples, &scored, &changed, &taxonomy));
+        let changed =
+            scoring::score(&other_script(&samples), &systems, &aggregates, &taxonomy, &options, global.quiet)?;
+        for ((before, after), report) in scored.iter().zip(&changed).zip(&mut evaluation.systems) {
+            report.invariance = Some(flip_rate(&samples, before, after, &taxonomy));
+        }
     }
     if args.faithfulness {
-        extra.insert("faithfulness".into(), faithfulness(&samples, &systems, &scored, &taxonomy, args.seed)?);
+        for ((system, scored), report) in systems.iter().zip(&scored).zip(&mut evaluation.systems) {
+            report.faithfulness = Some(faithfulness(&samples, system, scored, &taxonomy, args.seed)?);
+        }
     }
 
-    let mut sink = Sink::open(args.destination.output.as_deref())?;
-    match format {
-        ReportFormat::Json => {
-            let mut value = serde_json::to_value(&evaluation)?;
-            if let Some(map) = value.as_object_mut() {
-                map.extend(extra.clone());
-            }
-            writeln!(sink, "{}", serde_json::to_string_pretty(&value)?)?;
-        }
-        ReportFormat::Table | ReportFormat::Html => {
-            let view = EvaluationView { evaluation: &evaluation, samples: &samples, taxonomy: &taxonomy };
-            let text = match format {
-                ReportFormat::Html => view.html(Lang::from(args.lang)),
-                _ => view.table(args.destination.output.is_none() && output::color(), output::width()),
-            };
-            sink.write_all(text.as_bytes())?;
-            if matches!(format, ReportFormat::Table) {
-                for (name, value) in &extra {
-                    writeln!(sink, "\n{name}\n{}", serde_json::to_string_pretty(value)?)?;
-                }
-            }
-        }
-    }
+    let mut look = Look::new(&taxonomy);
+    look.color = output.is_none() && output::color();
+    look.width = output::width();
+    look.lang = args.lang.into();
+    let mut sink = Sink::open(output)?;
+    sink.write_all((format.write)(&evaluation, &samples, &look).as_bytes())?;
     sink.commit()?;
 
     let failed = scoring::say_failures(&scored);
@@ -189,61 +171,46 @@ fn other_script(samples: &[Sample]) -> Vec<lundian_core::Paragraph> {
     paragraphs
 }
 
-fn flip_rates(samples: &[Sample], before: &[Scored], after: &[Scored], taxonomy: &Taxonomy) -> serde_json::Value {
-    let systems: Vec<_> = before
-        .iter()
-        .zip(after)
-        .map(|(before, after)| {
-            let thresholds = before.thresholds.resolve(taxonomy);
-            let labels = |s: &Scored| Labels::of_output(&s.output, &thresholds);
-            let flips = lundian_eval::flip_rate(&labels(before), &labels(after));
-            let changed: Vec<&str> = flips.changed.iter().map(|&row| samples[row].paragraph.id.as_str()).collect();
-            json!({"name": before.name, "flip_rate": flips.flip_rate, "changed": changed})
-        })
-        .collect();
-    json!({"change": "script", "systems": systems})
+fn flip_rate(samples: &[Sample], before: &Scored, after: &Scored, taxonomy: &Taxonomy) -> lundian_eval::Invariance {
+    let thresholds = before.thresholds.resolve(taxonomy);
+    let labels = |s: &Scored| Labels::of_output(&s.output, &thresholds);
+    let flips = lundian_eval::flip_rate(&labels(before), &labels(after));
+    lundian_eval::Invariance {
+        change: "script".to_owned(),
+        flip_rate: flips.flip_rate,
+        changed: flips.changed.iter().map(|&row| samples[row].paragraph.id.clone()).collect(),
+    }
 }
 
-/// Tests the strongest span of each label that a system gives.
+/// Tests the strongest span of each label that a system gives, on the paragraph without its context.
 fn faithfulness(
     samples: &[Sample],
-    systems: &[System],
-    scored: &[Scored],
+    system: &System,
+    scored: &Scored,
     taxonomy: &Taxonomy,
     seed: u64,
-) -> anyhow::Result<serde_json::Value> {
-    let mut reports = Vec::new();
-    for (system, scored) in systems.iter().zip(scored) {
-        let thresholds = scored.thresholds.resolve(taxonomy);
-        let mut strongest = std::collections::BTreeMap::new();
-        for e in &scored.output.evidence {
-            let best = strongest.entry((e.row, e.thesis)).or_insert(e);
-            if e.weight > best.weight {
-                *best = e;
-            }
+) -> Result<Faithfulness, ClassifierError> {
+    let score = |text: &str, thesis: usize| {
+        let units = [Unit { text, ..Unit::default() }];
+        let mut out = Output::new(1, taxonomy.len());
+        system.classifier.classify(&Batch::new(&units).without_evidence(), &mut out)?;
+        Ok(out.row(0)[thesis])
+    };
+    let thresholds = scored.thresholds.resolve(taxonomy);
+    let mut strongest = BTreeMap::new();
+    for e in &scored.output.evidence {
+        let best = strongest.entry((e.row, e.thesis)).or_insert(e);
+        if e.weight > best.weight {
+            *best = e;
         }
-        let claims: Vec<Claim<'_>> = strongest
-            .into_iter()
-            .map(|((row, thesis), e)| Claim {
-                text: &samples[row].paragraph.text,
-                thesis,
-                score: scored.output.row(row)[thesis],
-                evidence: e.range.clone(),
-            })
-            .filter(|c| c.score >= thresholds[c.thesis])
-            .collect();
-        let result = lundian_eval::faithfulness(&claims, seed, |text, thesis| {
-            let units = [lundian_core::Unit { text, ..lundian_core::Unit::default() }];
-            let batch = lundian_core::Batch::new(&units).without_evidence();
-            let mut out = lundian_core::Output::new(1, taxonomy.len());
-            system.classifier.classify(&batch, &mut out)?;
-            Ok::<f32, lundian_core::ClassifierError>(out.row(0)[thesis])
-        })?;
-        let mut value = serde_json::to_value(&result)?;
-        if let Some(map) = value.as_object_mut() {
-            map.insert("name".into(), json!(system.name));
-        }
-        reports.push(value);
     }
-    Ok(json!({"systems": reports}))
+    let mut claims = Vec::new();
+    for ((row, thesis), e) in strongest {
+        let text = samples[row].paragraph.text.as_str();
+        if scored.output.row(row)[thesis] >= thresholds[thesis] {
+            claims.push(Claim { text, thesis, score: score(text, thesis)?, evidence: e.range.clone() });
+        }
+    }
+    claims.retain(|c| !c.score.is_nan());
+    lundian_eval::faithfulness(&claims, seed, score)
 }

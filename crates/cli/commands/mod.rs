@@ -1,7 +1,10 @@
 //! The commands: one file each, one row each here.
 
+mod agreement;
 mod classify;
+mod compare;
 mod completions;
+mod evaluate;
 mod find_threshold;
 mod man;
 mod plugin;
@@ -17,6 +20,12 @@ use crate::cli::Cli;
 pub(crate) enum Command {
     /// Label paragraphs with the theses that they argue
     Classify(classify::Args),
+    /// Show how the systems agree and differ on text that nobody has labelled
+    Compare(compare::Args),
+    /// Score systems against labelled samples
+    Evaluate(evaluate::Args),
+    /// Show how far annotators agree
+    Agreement(agreement::Args),
     /// Cut documents into paragraphs, with their place in the source
     Segment(segment::Args),
     /// Choose thresholds on a tuning file
@@ -38,6 +47,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let global = &cli.global;
     match cli.command {
         Command::Classify(args) => classify::run(&args, global),
+        Command::Compare(args) => compare::run(&args, global),
+        Command::Evaluate(args) => evaluate::run(&args, global),
+        Command::Agreement(args) => agreement::run(&args, global),
         Command::Segment(args) => segment::run(&args, global),
         Command::FindThreshold(args) => find_threshold::run(&args, global),
         Command::Plugin(command) => plugin::run(&command, global),

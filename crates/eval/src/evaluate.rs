@@ -241,6 +241,8 @@ fn report(
         precision_recall: thinned(precision_recall_curve(&mut cells().collect::<Vec<_>>())),
         confusions: confusions(gold, predicted, taxonomy),
         errors: error_cases(samples, gold, predicted, output, &thresholds, taxonomy, options.max_errors),
+        faithfulness: None,
+        invariance: None,
     }
 }
 

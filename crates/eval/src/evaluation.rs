@@ -12,6 +12,7 @@ use crate::ceiling::Ceiling;
 use crate::clusters::ResampledBy;
 use crate::errors::{Confusion, ErrorCase};
 use crate::evidence::EvidenceReport;
+use crate::faithfulness::Faithfulness;
 use crate::metrics::{CurvePoint, Prf};
 use crate::pairs::Pair;
 use crate::slices::Slice;
@@ -168,4 +169,21 @@ pub struct SystemReport {
     pub confusions: Vec<Confusion>,
     /// Its wrong decisions, the surest first.
     pub errors: Vec<ErrorCase>,
+    /// Whether its evidence carries its scores; `None` unless it was tested, which takes the classifier itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faithfulness: Option<Faithfulness>,
+    /// How its labels change with the text; `None` unless it was tested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invariance: Option<Invariance>,
+}
+
+/// How a system's labels change when the text changes in a way that should not matter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Invariance {
+    /// What was changed, in a word.
+    pub change: String,
+    /// Share of paragraphs whose set of theses changed; `None` without paragraphs.
+    pub flip_rate: Option<f64>,
+    /// Their ids.
+    pub changed: Vec<String>,
 }

@@ -38,7 +38,7 @@ pub use compare::{CompareOptions, Comparison, Disagreement, LfSummary, SystemVot
 pub use errors::{Confusion, ErrorCase, ErrorKind};
 pub use evaluate::{EvalError, Options, SystemOutput, evaluate};
 pub use evaluation::{
-    Average, Evaluation, FamilyReport, FamilyScore, GoldSummary, Resampling, SystemReport, ThesisReport,
+    Average, Evaluation, FamilyReport, FamilyScore, GoldSummary, Invariance, Resampling, SystemReport, ThesisReport,
 };
 pub use evidence::{EvidenceReport, evidence};
 pub use faithfulness::{Claim, Faithfulness, faithfulness};

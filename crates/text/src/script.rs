@@ -96,6 +96,18 @@ pub enum Script {
     Neither,
 }
 
+impl Script {
+    /// A word for files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Simplified => "simplified",
+            Self::Traditional => "traditional",
+            Self::Mixed => "mixed",
+            Self::Neither => "neither",
+        }
+    }
+}
+
 /// The script that `text` is written in, from the characters that stand in only one of the two.
 ///
 /// ```
