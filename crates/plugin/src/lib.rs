@@ -95,3 +95,8 @@ macro_rules! export {
         };
     };
 }
+
+/// The guide for plugin authors, whose examples are tests of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/plugins.md")]
+struct Guide;
