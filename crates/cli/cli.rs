@@ -17,12 +17,15 @@ use crate::commands::Command;
 /// Exit codes: 0 done; 1 a check or gate failed; 2 wrong usage, configuration or input; 3 finished, but some plugins or
 /// inputs failed; 101 a bug.
 #[derive(Debug, Parser)]
-#[command(name = "lundian", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "lundian", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Repeat the run that this manifest describes, and say what differs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// Options of every command.
@@ -51,6 +54,44 @@ pub(crate) struct Systems {
     /// Threads that run classifiers [default: one a core]
     #[arg(long, value_name = "N", help_heading = "Systems")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) isolation: IsolationArgs,
+}
+
+/// How plugins that are not part of the program are run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct IsolationArgs {
+    /// Where plugins that are not part of the program run
+    #[arg(long, value_enum, default_value = "process", help_heading = "Plugins")]
+    pub(crate) isolation: IsolationMode,
+    /// Whether worker processes drop what a classifier does not need: network, starting programs, other files
+    #[arg(long, value_enum, default_value = "on", help_heading = "Plugins")]
+    pub(crate) sandbox: SandboxMode,
+    /// Worker processes for each plugin
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Plugins")]
+    pub(crate) workers: usize,
+    /// Seconds that a worker may take for a batch
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, help_heading = "Plugins")]
+    pub(crate) deadline: u64,
+    /// Memory that a worker may address, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 4096, help_heading = "Plugins")]
+    pub(crate) memory_mb: u64,
+}
+
+/// Where a plugin runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IsolationMode {
+    /// In worker processes: what it breaks there, it breaks for itself
+    Process,
+    /// In this process: a crash of it ends the run
+    None,
+}
+
+/// Whether workers are sandboxed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SandboxMode {
+    On,
+    Off,
 }
 
 /// How to read the input.
@@ -126,5 +167,15 @@ impl From<ReportLang> for lundian_report::Lang {
             ReportLang::En => Self::En,
             ReportLang::Zh => Self::Zh,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
     }
 }

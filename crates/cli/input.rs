@@ -1,5 +1,6 @@
 //! Reading documents: paragraphs go on, diagnostics go to standard error.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,6 +26,11 @@ impl Paragraphs {
         }
         options.format = input.input_format.map(Into::into);
         Ok(Self { reader: lundian_text::read(&input.inputs, &options)?, errors: Arc::default() })
+    }
+
+    /// The files that will be read.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.reader.files().map(Path::to_owned).collect()
     }
 
     /// Counts the errors met so far, also after the stream has been handed on.

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config;
 mod input;
+mod manifest;
 mod output;
 mod scoring;
 mod systems;
@@ -25,8 +26,15 @@ pub(crate) enum Outcome {
 }
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
-    match commands::run(cli) {
+    // A worker process is this very program; nothing else may happen in it.
+    #[cfg(unix)]
+    {
+        let mut args = std::env::args_os().skip(1);
+        if args.next().is_some_and(|first| first == systems::WORKER) {
+            return lundian_host::worker_main(args);
+        }
+    }
+    match commands::run(cli::Cli::parse()) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::CheckFailed) => ExitCode::from(1),
         Ok(Outcome::Partly) => ExitCode::from(3),

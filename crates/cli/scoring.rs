@@ -36,7 +36,8 @@ impl Scored {
 pub(crate) fn aggregates(named: &[String], systems: usize) -> anyhow::Result<Vec<&'static Entry>> {
     let known = || AGGREGATES.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
     if named.is_empty() {
-        return Ok(if systems > 1 { AGGREGATES.iter().collect() } else { Vec::new() });
+        // Those that must be fitted first are used where the user asks for them.
+        return Ok(if systems > 1 { AGGREGATES.iter().filter(|a| !a.is_learned()).collect() } else { Vec::new() });
     }
     named
         .iter()
@@ -66,7 +67,7 @@ pub(crate) fn score(
     let panel = Panel::new(systems, taxonomy);
     let mut combined: Vec<(Box<dyn aggregate::Aggregate>, Scored)> = Vec::new();
     for entry in aggregates {
-        let aggregate = (entry.build)(&panel);
+        let aggregate = entry.for_panel(&panel, None)?;
         let scored = Scored {
             name: entry.name.to_owned(),
             kind: Kind::Aggregate,

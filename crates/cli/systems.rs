@@ -1,16 +1,20 @@
 //! The plugins of this program: those linked in, and those found in plugin folders.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use lundian_core::{Classifier, ClassifierError, Kind, Setup, Taxonomy};
 use lundian_host::{Found, Home, Isolation, Loader, State, Trust, discover, search_dirs};
+#[cfg(unix)]
+use lundian_host::{Sandbox, WorkerOptions};
 use lundian_linear::Linear;
 use lundian_plugin::Plugin;
 use lundian_rules::Rules;
 use lundian_runner::System;
+use serde::{Deserialize, Serialize};
 
-use crate::cli::{Global, Systems};
+use crate::cli::{Global, IsolationArgs, IsolationMode, SandboxMode, Systems};
 use crate::config::Config;
 use crate::output;
 
@@ -76,13 +80,29 @@ impl Installed {
     }
 }
 
+/// First argument of the program when it starts itself as a worker.
+pub(crate) const WORKER: &str = "__worker";
+
+/// What a run is made of besides its input, for its manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PluginRecord {
+    name: String,
+    kind: Kind,
+    version: String,
+    /// Hash of the library; what is bundled is covered by the hash of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    settings: serde_json::Value,
+}
+
+/// The systems of a run, and what is known of their plugins.
+pub(crate) struct Built {
+    pub(crate) systems: Vec<System>,
+    pub(crate) plugins: Vec<PluginRecord>,
+}
+
 /// Makes the systems of a run: those that the flags name, else those that the settings name, else all that can be used.
-pub(crate) fn build(
-    systems: &Systems,
-    global: &Global,
-    config: &Config,
-    taxonomy: &Taxonomy,
-) -> anyhow::Result<Vec<System>> {
+pub(crate) fn build(systems: &Systems, global: &Global, config: &Config, taxonomy: &Taxonomy) -> anyhow::Result<Built> {
     let installed = Installed::find(global)?;
     let named = if systems.plugins.is_empty() { &config.plugins } else { &systems.plugins };
     let mut names: Vec<&str> = named.iter().map(String::as_str).collect();
@@ -90,23 +110,44 @@ pub(crate) fn build(
         let usable = installed.found.iter().filter(|f| f.state == State::Usable).map(|f| f.manifest.id.as_str());
         names = BUNDLED.iter().map(|b| b.name).chain(usable).collect();
     }
-    let loader = Loader::new(installed.trust.clone(), Isolation::InProcess)
-        .with_log(Arc::new(|id, _, line| output::say(format_args!("{id}: {line}"))));
-    let mut made: Vec<System> = Vec::new();
+    let loader = loader(&installed.trust, &systems.isolation)?;
+    let mut built = Built { systems: Vec::new(), plugins: Vec::new() };
     for name in names {
-        if made.iter().any(|s| s.name == name) {
+        if built.systems.iter().any(|s| s.name == name) {
             bail!("plugin {name:?} is named twice");
         }
         let settings = config.plugin_settings(name)?;
         let setup = Setup::new(taxonomy, &settings);
-        let (kind, classifier) = if let Some(bundled) = BUNDLED.iter().find(|b| b.name == name) {
-            (bundled.kind, (bundled.create)(&setup).with_context(|| format!("plugin {name}"))?)
+        let (kind, version, sha256, classifier) = if let Some(bundled) = BUNDLED.iter().find(|b| b.name == name) {
+            let classifier = (bundled.create)(&setup).with_context(|| format!("plugin {name}"))?;
+            (bundled.kind, env!("CARGO_PKG_VERSION").to_owned(), None, classifier)
         } else if let Some(found) = installed.get(name) {
-            (found.manifest.kind, loader.load(found, &setup)?)
+            let m = &found.manifest;
+            (m.kind, m.version.clone(), found.sha256.clone(), loader.load(found, &setup)?)
         } else {
             bail!("there is no plugin {name:?}; `lundian plugin list` names them");
         };
-        made.push(System::new(name, kind, classifier));
+        built.systems.push(System::new(name, kind, classifier));
+        built.plugins.push(PluginRecord { name: name.to_owned(), kind, version, sha256, settings });
     }
-    Ok(made)
+    Ok(built)
+}
+
+/// How plugins that are not part of the program are run: in workers, unless the user says otherwise.
+fn loader(trust: &Trust, isolation: &IsolationArgs) -> anyhow::Result<Loader> {
+    #[cfg(unix)]
+    let isolation = if isolation.isolation == IsolationMode::Process {
+        let mut options = WorkerOptions::this_program([WORKER])?;
+        options.workers = isolation.workers.max(1);
+        options.deadline = Duration::from_secs(isolation.deadline.max(1));
+        options.memory = Some(isolation.memory_mb.saturating_mul(1 << 20));
+        options.sandbox = if isolation.sandbox == SandboxMode::On { Sandbox::On } else { Sandbox::Off };
+        Isolation::Process(options)
+    } else {
+        Isolation::InProcess
+    };
+    #[cfg(not(unix))]
+    let isolation = Isolation::InProcess;
+    let log = Arc::new(|id: &str, _, line: &str| output::say(format_args!("{id}: {line}")));
+    Ok(Loader::new(trust.clone(), isolation).with_log(log))
 }

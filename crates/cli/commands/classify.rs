@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{anyhow, bail};
+use lundian_core::{Taxonomy, Thresholds};
 use lundian_report::{Context, FORMATS, FormatEntry, SystemInfo, find_format, format_of_path};
 use lundian_runner::aggregate::{self, AGGREGATES};
 use lundian_runner::{Judge, Options, RunError, Summary, System};
@@ -11,6 +12,7 @@ use crate::Outcome;
 use crate::cli::{Destination, Global, Input, ReportLang, Systems};
 use crate::config::{self, Config};
 use crate::input::Paragraphs;
+use crate::manifest::Manifest;
 use crate::output::{self, Interrupted, Sink};
 use crate::systems;
 use crate::thresholds::ThresholdFile;
@@ -60,19 +62,21 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let known: Vec<&str> = AGGREGATES.iter().map(|a| a.name).collect();
         bail!("there is no aggregate {method:?}; there are {}", known.join(", "));
     };
-    let mut systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    let systems::Built { mut systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
     let file = args.thresholds.as_ref().map(|path| ThresholdFile::read(path, &taxonomy)).transpose()?;
     if let Some(file) = &file {
         file.apply(&mut systems);
     }
-    let mut judge = Judge::new(&systems, aggregate, &taxonomy, args.threshold.or(config.threshold));
+    let mut judge = Judge::new(&systems, aggregate, None, &taxonomy, args.threshold.or(config.threshold))?;
     if let Some(thresholds) = file.as_ref().and_then(|f| f.of_aggregate(judge.name(), &systems)) {
         judge = judge.with_thresholds(thresholds, &taxonomy);
     }
     let paragraphs = Paragraphs::open(&args.input, &config)?;
     let lost = paragraphs.errors();
+    let mut inputs = paragraphs.files();
+    inputs.extend(args.thresholds.clone());
 
-    let mut options = Options::default();
+    let mut options = Options { gate: judge.gate(), ..Options::default() };
     if let Some(threads) = args.systems.threads.or(config.threads) {
         options.threads = threads;
     }
@@ -104,6 +108,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     };
     progress.finish_and_clear();
     sink.commit()?;
+    if let Some(output) = &args.destination.output {
+        let used = used_thresholds(&judge, &taxonomy);
+        Manifest::write(output, &inputs, &taxonomy, &plugins, [(judge.name(), &used)].into_iter(), None)?;
+    }
     let failed = say_failures(&systems, &summary);
     Ok(if failed || lost.get() > 0 { Outcome::Partly } else { Outcome::Done })
 }
@@ -131,4 +139,13 @@ fn say_failures(systems: &[System], summary: &Summary) -> bool {
         output::say_error(format_args!("{} failed on {} of {total} paragraphs{off}: {reason}", system.name, s.failed));
     }
     any
+}
+
+/// The thresholds that the judge goes by, thesis by thesis.
+fn used_thresholds(judge: &Judge, taxonomy: &Taxonomy) -> Thresholds {
+    let mut used = Thresholds::uniform(judge.thresholds()[0]);
+    used.origin = judge.origin().to_owned();
+    let differing = taxonomy.theses().iter().zip(judge.thresholds()).filter(|(_, t)| **t != used.global);
+    used.per_thesis = differing.map(|(thesis, &t)| (thesis.slug.clone(), t)).collect();
+    used
 }

@@ -14,6 +14,7 @@ use crate::Outcome;
 use crate::cli::{Destination, Global, Input, ReportLang, Systems, choose_format, format_names};
 use crate::config::Config;
 use crate::input::Paragraphs;
+use crate::manifest::Manifest;
 use crate::output::{self, Sink};
 use crate::scoring::{self, Scored};
 use crate::systems;
@@ -65,12 +66,13 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = config.taxonomy(global)?;
     let output = args.destination.output.as_deref();
     let format = choose_format(COMPARISON_FORMATS, args.format.as_deref(), output);
-    let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    let systems::Built { systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
     if systems.len() < 2 {
         bail!("a comparison takes two plugins or more; `lundian plugin list` names them");
     }
     let input = Paragraphs::open(&args.input, &config)?;
     let lost = input.errors();
+    let inputs = input.files();
     let paragraphs: Vec<_> = input.collect();
     let mut options = Options::default();
     if let Some(threads) = args.systems.threads.or(config.threads) {
@@ -114,6 +116,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut sink = Sink::open(output)?;
     sink.write_all((format.write)(&comparison, &to_label, &look).as_bytes())?;
     sink.commit()?;
+    if let Some(output) = output {
+        let used = scored.iter().map(|s| (s.name.as_str(), &s.thresholds));
+        Manifest::write(output, &inputs, &taxonomy, &plugins, used, Some(args.seed))?;
+    }
     let failed = scoring::say_failures(&scored);
     Ok(if failed || lost.get() > 0 { Outcome::Partly } else { Outcome::Done })
 }

@@ -14,6 +14,7 @@ use lundian_runner::{Options, System};
 use crate::Outcome;
 use crate::cli::{Destination, Global, ReportLang, Systems, choose_format, format_names};
 use crate::config::Config;
+use crate::manifest::Manifest;
 use crate::output::{self, Sink};
 use crate::scoring::{self, Scored};
 use crate::systems;
@@ -74,7 +75,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = config.taxonomy(global)?;
     let output = args.destination.output.as_deref();
     let format = choose_format(EVALUATION_FORMATS, args.format.as_deref(), output);
-    let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    let systems::Built { systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
     let aggregates = scoring::aggregates(&args.aggregate, systems.len())?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;
     let mut options = Options::default();
@@ -130,6 +131,11 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut sink = Sink::open(output)?;
     sink.write_all((format.write)(&evaluation, &samples, &look).as_bytes())?;
     sink.commit()?;
+    if let Some(output) = output {
+        let inputs = [args.gold.clone(), args.tune.clone().into_iter().collect()].concat();
+        let used = scored.iter().map(|s| (s.name.as_str(), &s.thresholds));
+        Manifest::write(output, &inputs, &taxonomy, &plugins, used, Some(args.seed))?;
+    }
 
     let failed = scoring::say_failures(&scored);
     let failures = lundian_eval::failed_gates(&evaluation, &args.fail_under)?;

@@ -44,7 +44,7 @@ enum Metric {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
-    let systems = systems::build(&args.systems, global, &config, &taxonomy)?;
+    let systems::Built { systems, .. } = systems::build(&args.systems, global, &config, &taxonomy)?;
     let aggregates = scoring::aggregates(&args.aggregate, systems.len())?;
     let samples = scoring::read_gold(&args.tune, &taxonomy)?;
     let mut options = Options { evidence: false, ..Options::default() };

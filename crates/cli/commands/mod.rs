@@ -11,10 +11,12 @@ mod plugin;
 mod segment;
 mod thesis;
 
+use anyhow::bail;
 use clap::Subcommand;
 
 use crate::Outcome;
 use crate::cli::Cli;
+use crate::manifest;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,7 +47,13 @@ pub(crate) enum Command {
 /// Runs the command that the user typed.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let global = &cli.global;
-    match cli.command {
+    let command = match (cli.command, &cli.manifest) {
+        (Some(command), None) => command,
+        (None, Some(path)) => return manifest::repeat(path),
+        (Some(_), Some(_)) => bail!("--manifest repeats a run as it was: give no command beside it"),
+        (None, None) => bail!("there is no command; `lundian --help` names them"),
+    };
+    match command {
         Command::Classify(args) => classify::run(&args, global),
         Command::Compare(args) => compare::run(&args, global),
         Command::Evaluate(args) => evaluate::run(&args, global),

@@ -234,6 +234,11 @@ impl Reader {
         self.documents
     }
 
+    /// The files not yet begun, in order; standard input is not among them.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.queue.iter().filter_map(|d| d.as_ref().ok()?.path.as_deref())
+    }
+
     /// Number of documents not yet begun.
     pub fn documents_left(&self) -> usize {
         self.queue.iter().filter(|d| d.is_ok()).count()
