@@ -1,7 +1,11 @@
-//! What plugin authors use besides `lundian-plugin`: scaffolding, dictionaries as rule packs, the conformance kit.
+//! What plugin authors use besides `lundian-plugin`: projects to start from, dictionaries as rule packs, the conformance
+//! kit's report.
 //!
 //! The decision that matters: nothing here is part of running a plugin. The program calls it for `lundian plugin new` and
 //! `lundian plugin check`, and leaves it alone otherwise.
 
 pub mod dictionary;
+mod scaffold;
 mod text;
+
+pub use scaffold::{Lang, ScaffoldError, ScaffoldOptions, find_checkout, scaffold, scaffold_dictionary};
