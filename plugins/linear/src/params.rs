@@ -18,6 +18,9 @@ pub struct Params {
     pub c: f64,
     /// How many times more a sample that argues the thesis costs than one that does not; above 0.
     pub positive_weight: f64,
+    /// What the evidence of a label costs as a sample of its own, against a whole paragraph; 0 leaves it out. It shows
+    /// the words that matter (Zaidan, Eisner and Piatko, *Using annotator rationales*, NAACL 2007).
+    pub evidence_weight: f64,
     /// Largest gradient of a dual variable at which training stops; above 0.
     pub tolerance: f64,
     /// Parts for cross-fitting; samples of one section (else document) stay together. At least 2.
@@ -39,9 +42,10 @@ impl Default for Params {
             min_ngram: 1,
             max_ngram: 5,
             min_df: 3,
-            max_features: 100_000,
+            max_features: 60_000,
             c: 10.0,
             positive_weight: 1.0,
+            evidence_weight: 0.3,
             tolerance: 0.01,
             folds: 5,
             calibrate_on: Vec::new(),
@@ -77,6 +81,11 @@ impl Params {
             ("max_features", "from 1 to 10000000", (1..=10_000_000).contains(&self.max_features)),
             ("c", "a number above 0", above_zero(self.c)),
             ("positive_weight", "a number above 0", above_zero(self.positive_weight)),
+            (
+                "evidence_weight",
+                "a number, at least 0",
+                self.evidence_weight.is_finite() && self.evidence_weight >= 0.0,
+            ),
             ("tolerance", "a number above 0", above_zero(self.tolerance)),
             ("folds", "from 2 to 100", (2..=100).contains(&self.folds)),
         ];

@@ -158,6 +158,29 @@ mod tests {
     }
 
     #[test]
+    fn vectors_equal_those_of_scikit_learn() {
+        #[derive(serde::Deserialize)]
+        struct Reference {
+            texts: Vec<String>,
+            ngrams: Vec<Box<str>>,
+            rows: Vec<Vec<(u32, f32)>>,
+        }
+        let reference: Reference = serde_json::from_str(include_str!("../tests/parity.json")).unwrap();
+        let counts = Counts::new(&reference.texts, &(1..=3));
+        let all: Vec<usize> = (0..reference.texts.len()).collect();
+        let features = counts.features(&all, 2, usize::MAX);
+        assert_eq!(counts.vocabulary(&features).unwrap().ngrams(), reference.ngrams);
+        let rows = counts.rows(&features, &all);
+        for (i, wanted) in reference.rows.iter().enumerate() {
+            let found = rows.row(i);
+            assert_eq!(found.len(), wanted.len());
+            for (found, wanted) in found.iter().zip(wanted) {
+                assert!(found.0 == wanted.0 && (found.1 - wanted.1).abs() < 1e-5, "{found:?} for {wanted:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_most_frequent_features_stay() {
         let texts = ["甲乙", "甲乙丙", "甲丙", "甲"].map(String::from);
         let counts = Counts::new(&texts, &(1..=1));

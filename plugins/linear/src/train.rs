@@ -5,6 +5,7 @@
 //! have not seen. Nobody's paragraphs are on both sides.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -138,9 +139,11 @@ pub fn train(
     Ok(model)
 }
 
-/// Out-of-fold calibrated scores of the samples themselves: `samples x theses`, row-major, in [0, 1]. Neither the
-/// weights nor the calibration behind a score have seen its section (else document), so that an aggregate may learn
-/// from them. The folds are those of [`train`] with the same parameters.
+/// Out-of-fold calibrated scores of the samples themselves: `samples x theses`, row-major, in [0, 1], for an aggregate to
+/// learn from. The weights behind a score have not seen its section (else document), and its sigmoid is fitted without
+/// the labels of its fold. (The logits that the sigmoid is fitted to come from models of the other folds' complements,
+/// as is usual; a handful of numbers cannot carry labels over.) The folds are those of [`train`] with the same
+/// parameters.
 ///
 /// # Errors
 /// As [`train`].
@@ -187,12 +190,39 @@ pub(crate) fn folds(samples: &[Sample], folds: usize, seed: u64) -> Result<Vec<u
     Ok(fold_of)
 }
 
+/// The words of a sample that show some of its labels.
+struct Quote {
+    sample: usize,
+    range: Range<usize>,
+    /// The theses whose evidence is just here. Of the sample's other theses, nothing is known about these words.
+    theses: Vec<usize>,
+}
+
+/// All evidence of the samples, each stretch of words once.
+fn quotes(samples: &[Sample]) -> Vec<Quote> {
+    let mut quotes: Vec<Quote> = Vec::new();
+    for (sample, s) in samples.iter().enumerate() {
+        let first = quotes.len();
+        for label in &s.labels {
+            let Some(range) = label.evidence.clone().filter(|r| s.paragraph.text.get(r.clone()).is_some()) else {
+                continue;
+            };
+            match quotes[first..].iter_mut().find(|quote| quote.range == range) {
+                Some(quote) => quote.theses.push(label.thesis),
+                None => quotes.push(Quote { sample, range, theses: vec![label.thesis] }),
+            }
+        }
+    }
+    quotes
+}
+
 /// What all steps of one training share.
 struct Job<'a> {
     params: &'a Params,
     theses: usize,
-    /// Of all paragraphs, then of the paragraphs before them, then of their headings.
+    /// Of all paragraphs, then of the paragraphs before them, of their headings, and of the quotes.
     counts: Counts,
+    quotes: Vec<Quote>,
     /// Of the texts that `counts` counts, whether there is one; contexts that are not wanted count as absent.
     present: Vec<bool>,
     /// `samples x theses`.
@@ -232,17 +262,19 @@ impl<'a> Job<'a> {
         if !calibrates.contains(&true) {
             return Err(TrainError::CalibrateOn(wanted.clone()));
         }
+        let quotes = if params.evidence_weight > 0.0 { quotes(samples) } else { Vec::new() };
         let context = |text: &'a str| if params.context { text } else { "" };
         let texts: Vec<String> = (samples.iter().map(|s| s.paragraph.text.as_str()))
             .chain(samples.iter().map(|s| context(&s.paragraph.prev)))
             .chain(samples.iter().map(|s| context(&s.paragraph.heading)))
+            .chain(quotes.iter().map(|q| &samples[q.sample].paragraph.text[q.range.clone()]))
             .map(normalise)
             .collect();
-        let present = texts.iter().map(|text| !text.is_empty()).collect();
+        let present = texts[..3 * samples.len()].iter().map(|text| !text.is_empty()).collect();
         let counts = Counts::new(&texts, &(params.min_ngram..=params.max_ngram));
         let steps = 1 + params.folds + fits;
         progress(Progress { stage: Stage::Count, done: 1, total: steps });
-        Ok(Self { params, theses, counts, present, argued, fold_of, calibrates, steps })
+        Ok(Self { params, theses, counts, quotes, present, argued, fold_of, calibrates, steps })
     }
 
     fn row<'m, T>(&self, matrix: &'m [T], row: usize) -> &'m [T] {
@@ -286,12 +318,26 @@ impl<'a> Job<'a> {
     /// One plane per thesis, from the samples numbered `among`.
     fn fit(&self, among: &[usize]) -> (Features, Vec<Plane>) {
         let features = self.counts.features(among, self.params.min_df, self.params.max_features);
-        let rows = self.counts.rows(&features, among);
+        let mut chosen = vec![false; self.fold_of.len()];
+        among.iter().for_each(|&row| chosen[row] = true);
+        let (quote_texts, quotes): (Vec<usize>, Vec<&Quote>) =
+            (self.present.len()..).zip(&self.quotes).filter(|(_, quote)| chosen[quote.sample]).unzip();
+        let rows = self.counts.rows(&features, &[among, &quote_texts].concat());
         let stop = Stop { tolerance: self.params.tolerance, passes: PASSES };
+        let argues = |row: usize, thesis: usize| self.row(&self.argued, row)[thesis];
         let fit_one = |thesis: usize| {
-            let positive: Vec<bool> = among.iter().map(|&row| self.row(&self.argued, row)[thesis]).collect();
-            let weight = |positive: &bool| if *positive { self.params.positive_weight } else { 1.0 };
-            let costs: Vec<f64> = positive.iter().map(|p| self.params.c * weight(p)).collect();
+            let quoted = quotes.iter().map(|quote| quote.theses.contains(&thesis));
+            let positive: Vec<bool> = among.iter().map(|&row| argues(row, thesis)).chain(quoted).collect();
+            let costs: Vec<f64> = (positive.iter().enumerate())
+                .map(|(i, &positive)| {
+                    let cost = self.params.c * if positive { self.params.positive_weight } else { 1.0 };
+                    match i.checked_sub(among.len()).map(|i| quotes[i]) {
+                        None => cost,
+                        Some(quote) if !positive && argues(quote.sample, thesis) => 0.0,
+                        Some(_) => cost * self.params.evidence_weight,
+                    }
+                })
+                .collect();
             logistic_regression(&rows, &positive, &costs, stop, self.params.seed.wrapping_add(thesis as u64))
         };
         let threads = match self.params.threads {
