@@ -1,11 +1,12 @@
 //! From the systems' verdicts to the labels of a paragraph.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use lundian_core::{Taxonomy, Thresholds, Unit};
 
-use crate::aggregate::{Aggregate, Entry, Panel};
-use crate::{Labelled, System};
+use crate::aggregate::{Aggregate, AggregateError, Entry, Fitted, Panel};
+use crate::{Gate, Labelled, System};
 
 /// Most evidence spans kept for one label: the strongest.
 pub const MAX_EVIDENCE: usize = 5;
@@ -49,7 +50,11 @@ pub fn explain(row: &Labelled, labels: &mut [Decision], systems: &[System]) {
     for label in labels {
         for (index, (system, verdict)) in systems.iter().zip(&row.verdicts).enumerate() {
             let score = verdict.scores[label.thesis];
-            let summary = if score.is_nan() { "abstains".to_owned() } else { format!("score {score:.2}") };
+            let summary = match (verdict.spared, score.is_nan()) {
+                (true, _) => "was not asked".to_owned(),
+                (false, true) => "abstains".to_owned(),
+                (false, false) => format!("score {score:.2}"),
+            };
             let reasons = system.classifier.explain(&unit, label.thesis);
             label.why.extend([summary].into_iter().chain(reasons).map(|reason| Why { system: index, reason }));
         }
@@ -65,17 +70,26 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Judges by `aggregate`, or, where there is one system only, by that system itself. `threshold`, if given, holds
-    /// for every thesis in place of the stored ones.
+    /// Judges by `aggregate`, with what was learned for it, or, where there is one system only, by that system itself.
+    /// `threshold`, if given, holds for every thesis in place of the stored ones.
+    ///
+    /// # Errors
+    /// If the aggregate is learned and `fitted` has no parameters for these systems.
     ///
     /// # Panics
     /// If there are no systems.
-    pub fn new(systems: &[System], aggregate: &Entry, taxonomy: &Taxonomy, threshold: Option<f32>) -> Self {
+    pub fn new(
+        systems: &[System],
+        aggregate: &Entry,
+        fitted: Option<&Fitted>,
+        taxonomy: &Taxonomy,
+        threshold: Option<f32>,
+    ) -> Result<Self, AggregateError> {
         let (name, aggregate, stored) = if let [only] = systems {
             (only.name.clone(), None, only.thresholds.clone())
         } else {
             assert!(!systems.is_empty(), "a run has at least one system");
-            let built = (aggregate.build)(&Panel::new(systems, taxonomy));
+            let built = aggregate.for_panel(&Panel::new(systems, taxonomy), fitted)?;
             let stored = built.thresholds();
             (aggregate.name.to_owned(), Some(built), stored)
         };
@@ -83,7 +97,7 @@ impl Judge {
             Some(t) => Thresholds { origin: "given".into(), ..Thresholds::uniform(t) },
             None => stored,
         };
-        Self { name, aggregate, thresholds: used.resolve(taxonomy), origin: used.origin }
+        Ok(Self { name, aggregate, thresholds: used.resolve(taxonomy), origin: used.origin })
     }
 
     /// The same judge with other thresholds.
@@ -92,6 +106,13 @@ impl Judge {
         self.thresholds = thresholds.resolve(taxonomy);
         self.origin.clone_from(&thresholds.origin);
         self
+    }
+
+    /// The plan by which [`run`](crate::run) may spare systems, if the aggregate has one; for [`Options::gate`].
+    ///
+    /// [`Options::gate`]: crate::Options::gate
+    pub fn gate(&self) -> Option<Arc<dyn Gate>> {
+        self.aggregate.as_ref().and_then(|a| a.gate())
     }
 
     /// Name of the system or aggregate that judges.
@@ -179,7 +200,7 @@ mod tests {
     fn verdict(first: f32, second: f32, weight: f32) -> Verdict {
         let mut scores = vec![f32::NAN; Taxonomy::china_economy().len()];
         scores[..2].copy_from_slice(&[first, second]);
-        Verdict { scores, evidence: vec![Span { thesis: 1, range: 0..3, weight }], failed: None }
+        Verdict { scores, evidence: vec![Span { thesis: 1, range: 0..3, weight }], ..Verdict::default() }
     }
 
     fn systems(n: usize) -> Vec<System> {
@@ -189,7 +210,7 @@ mod tests {
     #[test]
     fn labels_are_ordered_and_carry_every_systems_evidence() {
         let taxonomy = Taxonomy::china_economy();
-        let judge = Judge::new(&systems(2), find("mean").unwrap(), &taxonomy, Some(0.5));
+        let judge = Judge::new(&systems(2), find("mean").unwrap(), None, &taxonomy, Some(0.5)).unwrap();
         let row = Labelled {
             paragraph: Paragraph::default(),
             verdicts: vec![verdict(0.4, 0.9, 0.2), verdict(0.6, 0.7, 0.8)],
@@ -204,7 +225,7 @@ mod tests {
     #[test]
     fn one_system_speaks_for_itself() {
         let taxonomy = Taxonomy::china_economy();
-        let judge = Judge::new(&systems(1), find("vote").unwrap(), &taxonomy, None);
+        let judge = Judge::new(&systems(1), find("vote").unwrap(), None, &taxonomy, None).unwrap();
         let row = Labelled { paragraph: Paragraph::default(), verdicts: vec![verdict(0.4, 0.5, 1.0)] };
         assert_eq!(judge.name(), "s0");
         assert_eq!(judge.decide(&row, &judge.scores(&row)).iter().map(|l| l.thesis).collect::<Vec<_>>(), [1]);

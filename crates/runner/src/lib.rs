@@ -6,9 +6,11 @@
 
 pub mod aggregate;
 mod decide;
+mod gate;
 mod pipeline;
 mod system;
 
 pub use decide::{Decision, EvidenceSpan, Judge, MAX_EVIDENCE, Why, explain};
-pub use pipeline::{Labelled, Options, RunError, Span, Summary, SystemSummary, Verdict, run};
+pub use gate::Gate;
+pub use pipeline::{Labelled, Options, RunError, Span, StageSummary, Summary, SystemSummary, Verdict, run};
 pub use system::System;

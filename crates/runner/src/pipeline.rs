@@ -10,13 +10,13 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lundian_core::{Batch, Cancel, ClassifierError, Output, Paragraph, Taxonomy, Unit};
 
-use crate::System;
+use crate::{Gate, System};
 
 /// Most paragraphs that a classifier gets at once.
 const CHUNK_PARAGRAPHS: usize = 256;
@@ -34,13 +34,15 @@ pub struct Options {
     pub evidence: bool,
     /// Stops the run when set.
     pub cancel: Cancel,
+    /// Spares systems; without one, every system judges every paragraph.
+    pub gate: Option<Arc<dyn Gate>>,
 }
 
 impl Default for Options {
     /// One thread a core, with evidence.
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, evidence: true, cancel: Cancel::default() }
+        Self { threads, evidence: true, cancel: Cancel::default(), gate: None }
     }
 }
 
@@ -58,12 +60,14 @@ pub struct Span {
 /// What one system says of one paragraph.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
-    /// One score per thesis, in [0, 1]; NaN where it abstains, and everywhere if it failed.
+    /// One score per thesis, in [0, 1]; NaN where it abstains, and everywhere if it failed or was spared.
     pub scores: Vec<f32>,
     /// Its evidence.
     pub evidence: Vec<Span>,
     /// Why it has no answer, if it failed.
     pub failed: Option<String>,
+    /// True if it did not run, since the paragraph was decided without it.
+    pub spared: bool,
 }
 
 /// A paragraph with the verdict of every system, in the order of the run's systems.
@@ -84,6 +88,19 @@ pub struct Summary {
     pub elapsed: Duration,
     /// One entry a system, in the order of the run's systems.
     pub systems: Vec<SystemSummary>,
+    /// One entry a stage of the gate; one for all systems if there is none.
+    pub stages: Vec<StageSummary>,
+}
+
+/// What a stage of a run did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StageSummary {
+    /// Its systems, as indices into the run's systems.
+    pub systems: Vec<usize>,
+    /// Paragraphs that reached it.
+    pub paragraphs: usize,
+    /// Time spent in its systems, summed over threads.
+    pub seconds: f64,
 }
 
 /// What became of one system in a run.
@@ -95,6 +112,8 @@ pub struct SystemSummary {
     pub judged: usize,
     /// Paragraphs that it failed on.
     pub failed: usize,
+    /// Paragraphs that it was spared.
+    pub spared: usize,
     /// The first reason for a failure.
     pub first_failure: Option<String>,
     /// True if it was switched off after failing again and again.
@@ -120,8 +139,10 @@ struct Chunk {
 struct Done {
     number: usize,
     rows: Vec<Labelled>,
-    /// Per system: time taken, and why the whole chunk failed.
-    reports: Vec<(Duration, Option<String>)>,
+    /// Time taken by each system.
+    elapsed: Vec<Duration>,
+    /// Paragraphs that reached each stage.
+    reached: Vec<usize>,
 }
 
 /// Runs `systems` over `paragraphs` and hands each paragraph with its verdicts to `sink`, in input order, on the calling
@@ -130,8 +151,14 @@ struct Done {
 /// A system that fails on a batch (an error, a panic, an answer that breaks a promise of [`Output::check`]) has no
 /// answer for it; after three such batches in a row it is switched off. The others go on.
 ///
+/// With a [`Gate`] the systems of a later stage see only the paragraphs that are still undecided; a system that has
+/// failed leaves its paragraphs as undecided as one that abstains.
+///
 /// # Errors
 /// [`RunError::Interrupted`] when cancelled, [`RunError::Sink`] with the sink's own error.
+///
+/// # Panics
+/// If the stages of the gate do not name each system once.
 pub fn run<E>(
     paragraphs: impl Iterator<Item = Paragraph> + Send,
     systems: &[System],
@@ -141,7 +168,15 @@ pub fn run<E>(
 ) -> Result<Summary, RunError<E>> {
     let started = Instant::now();
     let threads = options.threads.max(1);
-    let mut summary = Summary { systems: vec![SystemSummary::default(); systems.len()], ..Summary::default() };
+    let stages = options.gate.as_ref().map_or_else(|| vec![(0..systems.len()).collect()], |g| g.stages().to_vec());
+    let mut named: Vec<usize> = stages.concat();
+    named.sort_unstable();
+    assert!(named.into_iter().eq(0..systems.len()), "the stages of the gate must name each system once");
+    let mut summary = Summary {
+        systems: vec![SystemSummary::default(); systems.len()],
+        stages: stages.iter().map(|s| StageSummary { systems: s.clone(), ..StageSummary::default() }).collect(),
+        ..Summary::default()
+    };
     let failures_in_a_row: Vec<AtomicUsize> = systems.iter().map(|_| AtomicUsize::new(0)).collect();
 
     // Dropping the receiving side of the permits (by returning) stops the reader; that closes the chunk queue, which
@@ -159,8 +194,9 @@ pub fn run<E>(
         let cancel = &options.cancel;
         scope.spawn(move || read_chunks(paragraphs, &permit_out, &chunk_in, cancel));
         for _ in 0..threads {
-            let (done_in, chunk_out, failures_in_a_row) = (done_in.clone(), &chunk_out, &failures_in_a_row);
-            scope.spawn(move || work(systems, taxonomy, options, failures_in_a_row, chunk_out, &done_in));
+            let (done_in, chunk_out) = (done_in.clone(), &chunk_out);
+            let panel = Running { systems, stages: &stages, taxonomy, options, failures_in_a_row: &failures_in_a_row };
+            scope.spawn(move || work(panel, chunk_out, &done_in));
         }
         drop(done_in);
         let permit_in: SyncSender<()> = permit_in;
@@ -212,50 +248,75 @@ fn read_chunks(
     }
 }
 
-fn work(
-    systems: &[System],
-    taxonomy: &Taxonomy,
-    options: &Options,
-    failures_in_a_row: &[AtomicUsize],
-    chunks: &Mutex<Receiver<Chunk>>,
-    done: &Sender<Done>,
-) {
+/// What all workers share.
+#[derive(Clone, Copy)]
+struct Running<'a> {
+    systems: &'a [System],
+    stages: &'a [Vec<usize>],
+    taxonomy: &'a Taxonomy,
+    options: &'a Options,
+    failures_in_a_row: &'a [AtomicUsize],
+}
+
+fn work(running: Running<'_>, chunks: &Mutex<Receiver<Chunk>>, done: &Sender<Done>) {
     loop {
         let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(mut chunk) = next else { return };
-        if options.cancel.is_cancelled() {
+        let Ok(chunk) = next else { return };
+        if running.options.cancel.is_cancelled() || done.send(running.judge(chunk)).is_err() {
             return;
         }
+    }
+}
+
+impl Running<'_> {
+    /// Runs the systems over a chunk, stage by stage.
+    fn judge(&self, chunk: Chunk) -> Done {
+        let (systems, theses) = (self.systems.len(), self.taxonomy.len());
+        let spared = Verdict { scores: vec![f32::NAN; theses], spared: true, ..Verdict::default() };
+        let mut verdicts: Vec<Vec<Verdict>> = vec![vec![spared; systems]; chunk.paragraphs.len()];
+        let mut elapsed = vec![Duration::ZERO; systems];
+        let mut reached = Vec::with_capacity(self.stages.len());
         // Classifiers that pad batches like paragraphs of one length together.
         let mut order: Vec<usize> = (0..chunk.paragraphs.len()).collect();
         order.sort_by_key(|&i| chunk.paragraphs[i].text.len());
-        let mut verdicts: Vec<Vec<Verdict>> = vec![Vec::with_capacity(systems.len()); chunk.paragraphs.len()];
-        let mut reports = Vec::with_capacity(systems.len());
-        let units: Vec<Unit<'_>> = order.iter().map(|&i| Unit::from(&chunk.paragraphs[i])).collect();
-        for (system, failures) in systems.iter().zip(failures_in_a_row) {
-            let started = Instant::now();
-            let answer = if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
-                Err(format!("switched off after {FAILURES_IN_A_ROW} failures in a row"))
-            } else {
-                let answer = classify(system, &units, taxonomy, options);
-                match answer {
-                    Ok(_) => failures.store(0, Ordering::Relaxed),
-                    Err(_) => _ = failures.fetch_add(1, Ordering::Relaxed),
+        for (number, stage) in self.stages.iter().enumerate() {
+            if let Some(gate) = self.options.gate.as_ref().filter(|_| number > 0) {
+                order.retain(|&i| {
+                    let scores: Vec<&[f32]> = verdicts[i].iter().map(|v| v.scores.as_slice()).collect();
+                    gate.undecided(number, &scores)
+                });
+            }
+            reached.push(order.len());
+            if order.is_empty() {
+                continue;
+            }
+            let units: Vec<Unit<'_>> = order.iter().map(|&i| Unit::from(&chunk.paragraphs[i])).collect();
+            for &system in stage {
+                let started = Instant::now();
+                let rows = rows(self.ask(system, &units), order.len(), theses);
+                for (row, &paragraph) in rows.into_iter().zip(&order) {
+                    verdicts[paragraph][system] = row;
                 }
-                answer
-            };
-            let failure = answer.as_ref().err().cloned();
-            spread(answer, &order, taxonomy.len(), &mut verdicts);
-            reports.push((started.elapsed(), failure));
+                elapsed[system] = started.elapsed();
+            }
         }
-        let rows = std::mem::take(&mut chunk.paragraphs)
-            .into_iter()
-            .zip(verdicts)
-            .map(|(paragraph, verdicts)| Labelled { paragraph, verdicts })
-            .collect();
-        if done.send(Done { number: chunk.number, rows, reports }).is_err() {
-            return;
+        let rows = chunk.paragraphs.into_iter().zip(verdicts);
+        let rows = rows.map(|(paragraph, verdicts)| Labelled { paragraph, verdicts }).collect();
+        Done { number: chunk.number, rows, elapsed, reached }
+    }
+
+    /// The answer of a system, unless it has been switched off.
+    fn ask(&self, system: usize, units: &[Unit<'_>]) -> Result<Output, String> {
+        let failures = &self.failures_in_a_row[system];
+        if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
+            return Err(format!("switched off after {FAILURES_IN_A_ROW} failures in a row"));
         }
+        let answer = classify(&self.systems[system], units, self.taxonomy, self.options);
+        match answer {
+            Ok(_) => failures.store(0, Ordering::Relaxed),
+            Err(_) => _ = failures.fetch_add(1, Ordering::Relaxed),
+        }
+        answer
     }
 }
 
@@ -279,32 +340,25 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
     literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-/// Gives each paragraph its part of the answer; `order[row]` is the paragraph that stood in that row.
-fn spread(answer: Result<Output, String>, order: &[usize], theses: usize, verdicts: &mut [Vec<Verdict>]) {
+/// An answer as one verdict a row.
+fn rows(answer: Result<Output, String>, rows: usize, theses: usize) -> Vec<Verdict> {
     match answer {
         Ok(mut out) => {
-            let mut rows: Vec<Verdict> =
-                (0..order.len()).map(|row| Verdict { scores: out.row(row).to_vec(), ..Verdict::default() }).collect();
+            let mut verdicts: Vec<Verdict> =
+                (0..rows).map(|row| Verdict { scores: out.row(row).to_vec(), ..Verdict::default() }).collect();
             for e in std::mem::take(&mut out.evidence) {
-                rows[e.row].evidence.push(Span { thesis: e.thesis, range: e.range, weight: e.weight });
+                verdicts[e.row].evidence.push(Span { thesis: e.thesis, range: e.range, weight: e.weight });
             }
             for failure in out.failures {
-                if let Some(row) = rows.get_mut(failure.row) {
-                    row.failed = Some(failure.reason);
+                if let Some(verdict) = verdicts.get_mut(failure.row) {
+                    verdict.failed = Some(failure.reason);
                 }
             }
-            for (row, &paragraph) in rows.into_iter().zip(order) {
-                verdicts[paragraph].push(row);
-            }
+            verdicts
         }
         Err(reason) => {
-            for &paragraph in order {
-                verdicts[paragraph].push(Verdict {
-                    scores: vec![f32::NAN; theses],
-                    failed: Some(reason.clone()),
-                    ..Verdict::default()
-                });
-            }
+            let failed = Verdict { scores: vec![f32::NAN; theses], failed: Some(reason), ..Verdict::default() };
+            vec![failed; rows]
         }
     }
 }
@@ -322,12 +376,17 @@ fn deliver<E>(
         waiting.insert(chunk.number, chunk);
         while let Some(chunk) = waiting.remove(&next) {
             next += 1;
-            for (system, (elapsed, _)) in summary.systems.iter_mut().zip(&chunk.reports) {
+            for (system, elapsed) in summary.systems.iter_mut().zip(&chunk.elapsed) {
                 system.seconds += elapsed.as_secs_f64();
+            }
+            for (stage, reached) in summary.stages.iter_mut().zip(&chunk.reached) {
+                stage.paragraphs += reached;
+                stage.seconds += stage.systems.iter().map(|&s| chunk.elapsed[s].as_secs_f64()).sum::<f64>();
             }
             for row in chunk.rows {
                 for (system, verdict) in summary.systems.iter_mut().zip(&row.verdicts) {
                     match &verdict.failed {
+                        None if verdict.spared => system.spared += 1,
                         None => system.judged += 1,
                         Some(reason) => {
                             system.failed += 1;

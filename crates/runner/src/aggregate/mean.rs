@@ -2,8 +2,12 @@
 
 use super::{Aggregate, Entry, fold_present};
 
-pub(super) const ENTRY: Entry =
-    Entry { name: "mean", doc: "the mean score of the systems that do not abstain", build: |_| Box::new(Mean) };
+pub(super) const ENTRY: Entry = Entry {
+    name: "mean",
+    doc: "the mean score of the systems that do not abstain",
+    build: |_, _| Ok(Box::new(Mean)),
+    fit: None,
+};
 
 struct Mean;
 

@@ -1,14 +1,36 @@
 //! Aggregates: one score a thesis from what several systems say.
 //!
 //! An aggregate sees one paragraph at a time: a row of scores a system. One file each, one row each in [`AGGREGATES`].
+//! Some learn from samples first ([`fit`]); what they have learned is [`Fitted`], a file for one panel of systems.
 
+mod beside_mean;
+pub mod cascade;
+mod correlated;
+mod dawid_skene;
+mod fitted;
+mod logistic;
 mod max;
 mod mean;
+mod stack;
+mod training;
 mod vote;
+mod weighted;
+
+use std::sync::Arc;
 
 use lundian_core::{Taxonomy, Thresholds};
 
-use crate::System;
+use crate::{Gate, System};
+
+pub use beside_mean::{Figures, beside_mean};
+pub use correlated::{Correlation, Measure, NOTABLE, correlated};
+pub use fitted::{DataFile, FitOptions, Fitted, FittedError, cross_fit, fit};
+pub use training::{FitError, Training};
+
+const WEIGHTED: &str = "weighted";
+const STACK: &str = "stack";
+const DAWID_SKENE: &str = "dawid-skene";
+const CASCADE: &str = "cascade";
 
 /// Combines the systems' scores of one paragraph.
 pub trait Aggregate: Send + Sync {
@@ -20,6 +42,11 @@ pub trait Aggregate: Send + Sync {
     fn thresholds(&self) -> Thresholds {
         Thresholds::default()
     }
+
+    /// The plan by which a run may spare systems without changing what [`combine`](Self::combine) gives.
+    fn gate(&self) -> Option<Arc<dyn Gate>> {
+        None
+    }
 }
 
 /// The systems whose scores are combined.
@@ -27,6 +54,8 @@ pub trait Aggregate: Send + Sync {
 pub struct Panel {
     /// Their names, in the order of the score rows.
     pub names: Vec<String>,
+    /// Slugs of the theses, in the order of the scores.
+    pub theses: Vec<String>,
     /// Per system and thesis, from which score on it counts the thesis as argued.
     pub thresholds: Vec<Vec<f32>>,
 }
@@ -36,6 +65,7 @@ impl Panel {
     pub fn new(systems: &[System], taxonomy: &Taxonomy) -> Self {
         Self {
             names: systems.iter().map(|s| s.name.clone()).collect(),
+            theses: taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
             thresholds: systems.iter().map(|s| s.thresholds.resolve(taxonomy)).collect(),
         }
     }
@@ -48,12 +78,85 @@ pub struct Entry {
     pub name: &'static str,
     /// What it does, in a line.
     pub doc: &'static str,
-    /// Makes it for a panel.
-    pub build: fn(&Panel) -> Box<dyn Aggregate>,
+    /// Makes it for a panel, with what was learned for it; see [`for_panel`](Self::for_panel).
+    build: fn(&Panel, Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError>,
+    /// Learns, if it has to, and writes what it learned.
+    fit: Option<fn(&Training<'_>, &FitOptions, &mut Fitted) -> Result<(), FitError>>,
+}
+
+impl Entry {
+    /// True if it has to be fitted before it can be used.
+    pub fn is_learned(&self) -> bool {
+        self.fit.is_some()
+    }
+
+    /// The aggregate for a panel, with the thresholds of `fitted` where it has some for this aggregate and panel.
+    ///
+    /// # Errors
+    /// If the aggregate is learned and `fitted` has no parameters for exactly these systems.
+    pub fn for_panel(&self, panel: &Panel, fitted: Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError> {
+        let aggregate = (self.build)(panel, fitted)?;
+        let stored = fitted.filter(|f| f.is_for(panel)).and_then(|f| f.thresholds.get(self.name));
+        Ok(match stored {
+            Some(thresholds) => Box::new(Tuned { aggregate, thresholds: thresholds.clone() }),
+            None => aggregate,
+        })
+    }
+}
+
+/// An aggregate with thresholds that were chosen for it.
+struct Tuned {
+    aggregate: Box<dyn Aggregate>,
+    thresholds: Thresholds,
+}
+
+impl Aggregate for Tuned {
+    fn combine(&self, scores: &[&[f32]]) -> Vec<f32> {
+        self.aggregate.combine(scores)
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        self.thresholds.clone()
+    }
+
+    fn gate(&self) -> Option<Arc<dyn Gate>> {
+        self.aggregate.gate()
+    }
+}
+
+/// Why an aggregate cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AggregateError {
+    /// Nothing was learned yet.
+    #[error(
+        "{method} has to be fitted for the plugins {panel} first: run `lundian train ensemble --gold FILE -o DIR` with \
+         the same plugins, or use --aggregate mean"
+    )]
+    NotFitted {
+        /// The aggregate.
+        method: &'static str,
+        /// The systems of the run.
+        panel: String,
+    },
+    /// Something was learned, for other systems.
+    #[error(
+        "{method} was fitted for the plugins {fitted}, and this run has {panel}: run `lundian train ensemble --gold FILE \
+         -o DIR` with the plugins of this run, or use --aggregate mean"
+    )]
+    OtherPanel {
+        /// The aggregate.
+        method: &'static str,
+        /// The systems of the run.
+        panel: String,
+        /// The systems that it was fitted for.
+        fitted: String,
+    },
 }
 
 /// Every aggregate.
-pub const AGGREGATES: &[Entry] = &[mean::ENTRY, vote::ENTRY, max::ENTRY];
+pub const AGGREGATES: &[Entry] =
+    &[mean::ENTRY, vote::ENTRY, max::ENTRY, weighted::ENTRY, stack::ENTRY, dawid_skene::ENTRY, cascade::ENTRY];
 
 /// The aggregate called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
@@ -82,9 +185,10 @@ mod tests {
     fn combine(name: &str, thresholds: &[f32], scores: &[&[f32]]) -> Vec<f32> {
         let panel = Panel {
             names: thresholds.iter().map(|t| t.to_string()).collect(),
+            theses: (0..scores[0].len()).map(|t| format!("t{t}")).collect(),
             thresholds: thresholds.iter().map(|&t| vec![t; scores[0].len()]).collect(),
         };
-        (find(name).unwrap().build)(&panel).combine(scores)
+        find(name).unwrap().for_panel(&panel, None).unwrap().combine(scores)
     }
 
     fn assert_close(got: &[f32], want: &[f32]) {

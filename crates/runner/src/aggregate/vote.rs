@@ -7,7 +7,8 @@ use super::{Aggregate, Entry, Panel, fold_present};
 pub(super) const ENTRY: Entry = Entry {
     name: "vote",
     doc: "the share of systems at or above their own threshold; more than half is a label",
-    build: |panel| Box::new(Vote { panel: panel.clone() }),
+    build: |panel, _| Ok(Box::new(Vote { panel: panel.clone() })),
+    fit: None,
 };
 
 struct Vote {

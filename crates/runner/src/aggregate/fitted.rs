@@ -1,0 +1,316 @@
+//! What aggregates have learned for one panel of systems, as one readable TOML file.
+//!
+//! The decision that matters: parameters belong to a panel. Weights for three systems say nothing about two of them, so
+//! a file that was fitted for other systems is refused with the command that mends it, never bent to fit.
+
+use std::collections::BTreeMap;
+
+use lundian_core::{Output, Sample, Taxonomy, Thresholds};
+use lundian_eval::{Mode, Objective, choose_thresholds};
+use serde::{Deserialize, Serialize};
+
+use super::cascade::{self, CascadeFit};
+use super::correlated::Correlation;
+use super::dawid_skene::DawidSkeneFit;
+use super::stack::StackFit;
+use super::training::{FitError, Training};
+use super::weighted::WeightedFit;
+use super::{AGGREGATES, AggregateError, Entry, Panel};
+
+/// The format that this version writes, and the only one so far.
+const FORMAT: u32 = 1;
+
+/// Learned parameters of aggregates for one panel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Fitted {
+    format: u32,
+    /// The systems, in the order of all parameters.
+    pub panel: Vec<String>,
+    /// How the scores were made, in words ("linear: cross-fitted by section"); shown to readers.
+    #[serde(default)]
+    pub note: String,
+    /// What it was fitted on.
+    #[serde(default)]
+    pub data: Vec<DataFile>,
+    /// Systems that err together.
+    #[serde(default)]
+    pub correlated: Vec<Correlation>,
+    /// By aggregate, from which combined score on a thesis counts as argued; also of aggregates that learn nothing else.
+    #[serde(default)]
+    pub thresholds: BTreeMap<String, Thresholds>,
+    /// Parameters of `weighted`.
+    pub(super) weighted: Option<WeightedFit>,
+    /// Parameters of `stack`.
+    pub(super) stack: Option<StackFit>,
+    /// Parameters of `dawid-skene`.
+    pub(super) dawid_skene: Option<DawidSkeneFit>,
+    /// Parameters of `cascade`.
+    pub(super) cascade: Option<CascadeFit>,
+}
+
+/// A file that parameters were fitted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    /// Its name, without folders.
+    pub name: String,
+    /// Paragraphs used.
+    pub paragraphs: usize,
+    /// Labels on them.
+    pub labels: usize,
+}
+
+/// How to fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FitOptions {
+    /// Parts for cross-fitting; at least 2. Samples of one section (else document) stay together.
+    pub folds: usize,
+    /// Seconds that each system of the panel takes for a paragraph, for `cascade`; empty if not known.
+    pub seconds: Vec<f64>,
+    /// What `cascade` aims at.
+    pub target: cascade::Target,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self { folds: 5, seconds: Vec::new(), target: cascade::Target::Loss(0.01) }
+    }
+}
+
+/// Fits the aggregate `entry`.
+///
+/// # Errors
+/// When the samples do not suffice, or the method learns nothing.
+pub fn fit(entry: &Entry, training: &Training<'_>, options: &FitOptions) -> Result<Fitted, FitError> {
+    let learn = entry.fit.ok_or(FitError::NotLearned(entry.name))?;
+    let mut fitted = Fitted::new(training.panel);
+    learn(training, options, &mut fitted)?;
+    Ok(fitted)
+}
+
+/// Combined scores of the samples themselves, `samples x theses`, row-major: each by an aggregate that was fitted
+/// without its section (else document). Aggregates that learn nothing simply combine.
+///
+/// # Errors
+/// As [`fit`], and [`FitError::Clusters`].
+pub fn cross_fit(entry: &Entry, training: &Training<'_>, options: &FitOptions) -> Result<Vec<f32>, FitError> {
+    let mut scores = vec![f32::NAN; training.samples(entry.name)?.len() * training.theses()];
+    let mut combine = |fitted: Option<&Fitted>, rows: &[usize]| {
+        let aggregate = entry.for_panel(training.panel, fitted).map_err(|e| FitError::Unfit(e.to_string()))?;
+        for &row in rows {
+            let at = row * training.theses();
+            scores[at..at + training.theses()].copy_from_slice(&aggregate.combine(&training.row(row)));
+        }
+        Ok(())
+    };
+    if entry.fit.is_none() {
+        combine(None, training.rows())?;
+    } else {
+        for (others, rows) in training.splits(options.folds)? {
+            combine(Some(&fit(entry, &others, options)?), &rows)?;
+        }
+    }
+    Ok(scores)
+}
+
+impl Fitted {
+    /// Nothing learned yet, for `panel`.
+    pub fn new(panel: &Panel) -> Self {
+        Self {
+            format: FORMAT,
+            panel: panel.names.clone(),
+            note: String::new(),
+            data: Vec::new(),
+            correlated: Vec::new(),
+            thresholds: BTreeMap::new(),
+            weighted: None,
+            stack: None,
+            dawid_skene: None,
+            cascade: None,
+        }
+    }
+
+    /// Takes over what `other`, fitted for the same panel, has learned.
+    ///
+    /// # Panics
+    /// If the panels differ.
+    pub fn merge(&mut self, other: Self) {
+        assert_eq!(self.panel, other.panel, "parameters belong to one panel");
+        self.weighted = other.weighted.or(self.weighted.take());
+        self.stack = other.stack.or(self.stack.take());
+        self.dawid_skene = other.dawid_skene.or(self.dawid_skene.take());
+        self.cascade = other.cascade.or(self.cascade.take());
+        self.thresholds.extend(other.thresholds);
+        self.correlated.extend(other.correlated);
+        self.data.extend(other.data);
+    }
+
+    /// Reads the TOML that [`to_toml`](Self::to_toml) writes.
+    ///
+    /// # Errors
+    /// What is wrong, with line and column where TOML gives them.
+    pub fn from_toml(source: &str) -> Result<Self, FittedError> {
+        let fitted: Self =
+            toml::from_str(source).map_err(|e| FittedError::Toml(e.to_string().trim_end().to_owned()))?;
+        if fitted.format != FORMAT {
+            return Err(FittedError::Format(fitted.format));
+        }
+        let systems = fitted.panel.len();
+        let wrong = [
+            fitted.weighted.as_ref().and_then(|f| f.fault(systems)).map(|f| ("weighted", f)),
+            fitted.stack.as_ref().and_then(|f| f.fault(systems)).map(|f| ("stack", f)),
+            fitted.dawid_skene.as_ref().and_then(|f| f.fault(systems)).map(|f| ("dawid-skene", f)),
+            fitted.cascade.as_ref().and_then(|f| f.fault(&fitted.panel)).map(|f| ("cascade", f)),
+        ];
+        if let Some((method, fault)) = wrong.into_iter().flatten().next() {
+            return Err(FittedError::Parameters { method, fault });
+        }
+        for (name, thresholds) in &fitted.thresholds {
+            let mut all = std::iter::once(&thresholds.global).chain(thresholds.per_thesis.values());
+            if let Some(&value) = all.find(|t| !(0.0..=1.0).contains(*t)) {
+                return Err(FittedError::Threshold { name: name.clone(), value });
+            }
+        }
+        Ok(fitted)
+    }
+
+    /// Everything, as TOML ready for a file.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("strings, numbers and maps with string keys are TOML")
+    }
+
+    /// Names of the aggregates that it holds parameters for.
+    pub fn methods(&self) -> Vec<&'static str> {
+        let held = [
+            (super::WEIGHTED, self.weighted.is_some()),
+            (super::STACK, self.stack.is_some()),
+            (super::DAWID_SKENE, self.dawid_skene.is_some()),
+            (super::CASCADE, self.cascade.is_some()),
+        ];
+        held.into_iter().filter(|(_, held)| *held).map(|(name, _)| name).collect()
+    }
+
+    /// True if it was fitted for exactly the systems of `panel`, in any order.
+    pub fn is_for(&self, panel: &Panel) -> bool {
+        self.order(panel).is_some()
+    }
+
+    /// For each system of `panel` its number in the parameters; `None` if the systems are not the same.
+    pub(super) fn order(&self, panel: &Panel) -> Option<Vec<usize>> {
+        if self.panel.len() != panel.names.len() {
+            return None;
+        }
+        panel.names.iter().map(|name| self.panel.iter().position(|p| p == name)).collect()
+    }
+
+    /// Chooses a threshold for every aggregate of which there are parameters, and for those that need none, on
+    /// cross-fitted scores of `training`. One threshold for all theses: the rare ones have too few samples for one of
+    /// their own. `file` names the samples.
+    ///
+    /// # Errors
+    /// As [`cross_fit`].
+    pub fn choose_thresholds(
+        &mut self,
+        training: &Training<'_>,
+        taxonomy: &Taxonomy,
+        options: &FitOptions,
+        objective: Objective,
+        file: &str,
+    ) -> Result<(), FitError> {
+        let methods = self.methods();
+        for entry in AGGREGATES.iter().filter(|e| e.fit.is_none() || methods.contains(&e.name)) {
+            let scores = cross_fit(entry, training, options)?;
+            let samples = training.samples(entry.name)?;
+            let mut chosen = thresholds_for(samples, &scores, taxonomy, objective, file);
+            if entry.fit.is_some() {
+                chosen.origin += ", cross-fitted";
+            }
+            self.thresholds.insert(entry.name.to_owned(), chosen);
+        }
+        Ok(())
+    }
+
+    /// Chooses a threshold for every aggregate, as it stands, on samples that it was not fitted on.
+    ///
+    /// # Errors
+    /// [`FitError::Unlabelled`], [`FitError::Unfit`].
+    pub fn tune_thresholds(
+        &mut self,
+        tuning: &Training<'_>,
+        taxonomy: &Taxonomy,
+        objective: Objective,
+        file: &str,
+    ) -> Result<(), FitError> {
+        let methods = self.methods();
+        for entry in AGGREGATES.iter().filter(|e| e.fit.is_none() || methods.contains(&e.name)) {
+            let aggregate = entry.for_panel(tuning.panel, Some(self)).map_err(|e| FitError::Unfit(e.to_string()))?;
+            let scores: Vec<f32> = tuning.rows().iter().flat_map(|&r| aggregate.combine(&tuning.row(r))).collect();
+            let samples = tuning.samples(entry.name)?;
+            self.thresholds.insert(entry.name.to_owned(), thresholds_for(samples, &scores, taxonomy, objective, file));
+        }
+        Ok(())
+    }
+}
+
+/// One threshold for all theses that suits these scores best.
+pub(super) fn thresholds_for(
+    samples: &[Sample],
+    scores: &[f32],
+    taxonomy: &Taxonomy,
+    objective: Objective,
+    file: &str,
+) -> Thresholds {
+    let mut output = Output::new(samples.len(), taxonomy.len());
+    output.scores_mut().copy_from_slice(scores);
+    choose_thresholds(samples, &output, taxonomy, Mode::Global, objective, file)
+}
+
+/// The parameters of one method for a panel, and where each of its systems stands in them.
+pub(super) fn parameters<'f, T>(
+    method: &'static str,
+    panel: &Panel,
+    fitted: Option<&'f Fitted>,
+    of: impl Fn(&'f Fitted) -> Option<&'f T>,
+) -> Result<(&'f T, Vec<usize>), AggregateError> {
+    let systems = || panel.names.join(", ");
+    let Some(fitted) = fitted else { return Err(AggregateError::NotFitted { method, panel: systems() }) };
+    let Some(order) = fitted.order(panel) else {
+        return Err(AggregateError::OtherPanel { method, panel: systems(), fitted: fitted.panel.join(", ") });
+    };
+    let parameters = of(fitted).ok_or_else(|| AggregateError::NotFitted { method, panel: systems() })?;
+    Ok((parameters, order))
+}
+
+/// Parameters in a file with no more digits than anyone can use.
+pub(super) fn round(x: f64) -> f64 {
+    (x * 1e4).round() / 1e4
+}
+
+/// Why a file of learned parameters cannot be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FittedError {
+    /// Not the TOML of an ensemble; the message carries line and column.
+    #[error("not an ensemble: {0}")]
+    Toml(String),
+    /// Made by another version.
+    #[error("ensemble format {0} is not known to this version, which reads {FORMAT}: fit it anew")]
+    Format(u32),
+    /// Parameters that do not fit the panel.
+    #[error("[{method}] {fault}")]
+    Parameters {
+        /// The aggregate.
+        method: &'static str,
+        /// What is wrong.
+        fault: String,
+    },
+    /// A threshold that no score could be compared with.
+    #[error("threshold {value} of {name} is not between 0 and 1")]
+    Threshold {
+        /// The aggregate.
+        name: String,
+        /// The threshold.
+        value: f32,
+    },
+}
