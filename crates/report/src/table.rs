@@ -76,6 +76,33 @@ impl std::fmt::Display for Table {
     }
 }
 
+/// `text` cut to `width` columns, with an ellipsis where it was cut.
+pub(crate) fn truncated(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if used + w > width.saturating_sub(1) {
+            break;
+        }
+        used += w;
+        out.push(c);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// The line above a table.
+pub(crate) fn title(text: &str, color: bool) -> String {
+    const STYLE: anstyle::Style = anstyle::Style::new().bold().underline();
+    if color { format!("{STYLE}{text}{STYLE:#}") } else { text.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,8 @@ use lundian_core::Taxonomy;
 use lundian_runner::{Decision, Labelled, Summary};
 use maud::{Markup, PreEscaped, html};
 
-use super::{family_class, page};
+use super::mark::{Span, marked};
+use super::{choice, counter, family_class, page, search};
 use crate::labels::{Context, FormatEntry, LabelWriter};
 
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
@@ -112,7 +113,7 @@ impl LabelWriter for Page<'_> {
                 @for (number, doc) in self.docs.iter().enumerate() {
                     section data-section {
                         h2 id=(format!("d{number}")) {
-                            @if doc.title.is_empty() { (doc.id) } @else { (doc.title) " " small.soft { (doc.id) } }
+                            @if doc.title.is_empty() { (file_name(&doc.id)) } @else { (doc.title) " " small.soft { (file_name(&doc.id)) } }
                         }
                         (self.strip(doc))
                         (PreEscaped(&doc.body))
@@ -168,67 +169,52 @@ impl Page<'_> {
         }
     }
 
-    /// The text with its evidence marked; where spans overlap, the label with the higher score gives the colour and the
-    /// tooltip names all.
+    /// The text with its evidence marked, in the colour of the label with the highest score.
     fn marked(&self, text: &str, labels: &[Decision]) -> Markup {
-        let mut borders: Vec<usize> = labels
-            .iter()
-            .flat_map(|l| &l.evidence)
-            .flat_map(|e| [e.range.start, e.range.end])
-            .chain([0, text.len()])
-            .collect();
-        borders.sort_unstable();
-        borders.dedup();
-        html! {
-            @for pair in borders.windows(2) {
-                @let inside = labels.iter().filter(|l| {
-                    l.evidence.iter().any(|e| e.range.start <= pair[0] && pair[1] <= e.range.end)
-                }).collect::<Vec<_>>();
-                @let piece = &text[pair[0]..pair[1]];
-                @if let Some(first) = inside.first() {
-                    @let names = inside.iter().map(|l| self.name(l.thesis)).collect::<Vec<_>>().join(" · ");
-                    mark.(self.class(first.thesis)) title=(names) { (piece) }
-                } @else { (piece) }
-            }
-        }
+        let span = |l: &Decision, range: &Range<usize>| Span {
+            range: range.clone(),
+            class: self.class(l.thesis),
+            name: self.name(l.thesis),
+        };
+        let spans: Vec<Span<'_>> =
+            labels.iter().flat_map(|l| l.evidence.iter().map(move |e| span(l, &e.range))).collect();
+        marked(text, &spans)
     }
 
     fn filters(&self) -> Markup {
         let lang = self.context.lang;
-        let taxonomy = self.taxonomy();
+        let theses = self.taxonomy().theses();
         let counts = self.counts();
+        let argued: Vec<usize> = (0..counts.len()).filter(|&t| counts[t] > 0).collect();
         let total: usize = self.docs.iter().map(|d| d.labels.len()).sum();
+        let numbers: Vec<String> = (0..self.docs.len()).map(|n| n.to_string()).collect();
+        let docs = numbers.iter().map(String::as_str).zip(self.docs.iter().map(|d| file_name(&d.id)));
         html! {
             nav.filters aria-label=(lang.t("filters")) {
                 form data-filters {
-                    details open[total > 0] {
-                        summary { (lang.t("filters")) " · " output aria-live="polite" { (total) } " " (lang.t("shown")) }
-                        div.row {
-                            label { (lang.t("search")) " " input type="search" name="q"; }
-                            @if self.docs.len() > 1 {
-                                label {
-                                    (lang.t("document")) " "
-                                    select name="doc" {
-                                        option value="" { (lang.t("all-documents")) }
-                                        @for (number, doc) in self.docs.iter().enumerate() {
-                                            option value=(number) { (doc.id) }
-                                        }
-                                    }
-                                }
-                            }
-                            label {
-                                (lang.t("min-score")) " "
-                                input type="range" name="min" min="0" max="1" step="0.05" value="0";
-                                " " span data-min { "0.00" }
-                            }
-                            label { input type="checkbox" name="labelled"; " " (lang.t("only-labelled")) }
-                            button type="reset" { (lang.t("reset")) }
+                    div.row {
+                        (counter(lang, total))
+                        (search(lang))
+                        @if self.docs.len() > 1 {
+                            (choice("doc", lang.t("document"), lang.t("all-documents"), docs))
                         }
-                        div.picks {
-                            @for thesis in (0..taxonomy.len()).filter(|&t| counts[t] > 0) {
-                                label.chip.(self.class(thesis)) {
-                                    input type="checkbox" name="t" value=(taxonomy.theses()[thesis].slug);
-                                    (self.name(thesis)) " " b { (counts[thesis]) }
+                        label {
+                            span { (lang.t("min-score")) } " "
+                            input type="range" name="min" min="0" max="1" step="0.05" value="0";
+                            " " span data-min { "0.00" }
+                        }
+                        label { input type="checkbox" name="labelled"; " " (lang.t("only-labelled")) }
+                        button type="reset" { (lang.t("reset")) }
+                    }
+                    @if !argued.is_empty() {
+                        details {
+                            summary { (lang.t("theses")) " " span.soft { span data-picked {} (argued.len()) } }
+                            div.picks {
+                                @for &t in &argued {
+                                    label.chip.(self.class(t)) {
+                                        input type="checkbox" name="t" value=(theses[t].slug);
+                                        (self.name(t)) " " b { (counts[t]) }
+                                    }
                                 }
                             }
                         }
@@ -263,10 +249,10 @@ impl Page<'_> {
                     table {
                         thead { tr {
                             th { (lang.t("thesis")) }
-                            th.n colspan="2" { (lang.t("all")) }
+                            th.n colspan="3" { (lang.t("all")) }
                             @if self.docs.len() > 1 {
                                 @for (number, doc) in self.docs.iter().enumerate() {
-                                    th.n.doc { a href=(format!("#d{number}")) { (doc.id) } }
+                                    th.n.doc { a href=(format!("#d{number}")) title=(doc.id) { (file_name(&doc.id)) } }
                                 }
                             }
                         } }
@@ -276,7 +262,7 @@ impl Page<'_> {
                                 tr class=(self.class(thesis)) {
                                     th { span.chip { (self.name(thesis)) } }
                                     td { span.bar style=(format!("width:{:.1}rem", 10.0 * all / most)) {} }
-                                    td.n { (format!("{all:.1} %")) " (" (counts[thesis]) ")" }
+                                    td.n { (format!("{all:.1} %")) } td.n.soft { (counts[thesis]) }
                                     @if self.docs.len() > 1 {
                                         @for doc in &self.docs {
                                             @let n = doc.labels.iter().filter(|(_, l)| l.iter().any(|x| x.0 == thesis)).count();
@@ -318,7 +304,7 @@ impl Page<'_> {
                     table {
                         thead { tr {
                             th {}
-                            @for &b in &theses { th.n { (self.name(b)) } }
+                            @for &b in &theses { th.n.doc { (self.name(b)) } }
                         } }
                         tbody {
                             @for &a in &theses {
@@ -353,7 +339,7 @@ impl Page<'_> {
                             blockquote {
                                 (quote.text) " "
                                 a href=(format!("#{}", quote.anchor)) {
-                                    (self.docs[quote.doc].id) " · " (format!("{:.2}", quote.score))
+                                    (file_name(&self.docs[quote.doc].id)) " · " (format!("{:.2}", quote.score))
                                 }
                             }
                         }
@@ -371,16 +357,16 @@ impl Page<'_> {
         theses.dedup();
         let n = doc.labels.len();
         let columns = n.min(STRIP_COLUMNS);
-        let (left, row, width) = (150.0, 16.0, 900.0);
+        let (left, row, width) = (190.0, 18.0, 1100.0);
         let cell = (width - left) / columns as f64;
         html! {
             @if !theses.is_empty() {
                 details open {
                     summary.soft { (lang.t("strip")) }
-                    svg viewBox=(format!("0 0 {width} {}", theses.len() as f64 * row)) role="img" aria-label=(lang.t("strip")) {
+                    svg.strip viewBox=(format!("0 0 {width} {}", theses.len() as f64 * row)) role="img" aria-label=(lang.t("strip")) {
                         @for (y, &thesis) in theses.iter().enumerate() {
                             @let top = y as f64 * row;
-                            text x="0" y=(top + 12.0) { (self.name(thesis)) }
+                            text x="0" y=(top + 13.0) { (self.name(thesis)) }
                             rect.bg x=(left) y=(top + 1.0) width=(width - left) height=(row - 2.0) {}
                             @for column in 0..columns {
                                 @let range = column * n / columns..(column + 1) * n / columns;
@@ -405,6 +391,11 @@ impl Page<'_> {
     }
 }
 
+/// The last part of a path: folders say little and take room.
+fn file_name(id: &str) -> &str {
+    id.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(id)
+}
+
 /// The sentence that contains `range`, or sentences, if it spans several.
 fn sentence_around<'t>(text: &'t str, range: &Range<usize>) -> &'t str {
     const ENDS: [char; 7] = ['。', '！', '？', '!', '?', '；', '\n'];
@@ -417,7 +408,14 @@ fn sentence_around<'t>(text: &'t str, range: &Range<usize>) -> &'t str {
 
 #[cfg(test)]
 mod tests {
-    use super::sentence_around;
+    use super::{file_name, sentence_around};
+
+    #[test]
+    fn folders_are_left_out() {
+        assert_eq!(file_name("a/b/c.md"), "c.md");
+        assert_eq!(file_name("c.md"), "c.md");
+        assert_eq!(file_name("/"), "/");
+    }
 
     #[test]
     fn a_quotation_is_a_sentence() {

@@ -3,15 +3,18 @@
 //! The decision that matters: everything is in the markup, and the script only hides and shows. The page reads without
 //! it, prints as it stands, and ten thousand paragraphs need no rendering by hand.
 
+pub(crate) mod chart;
 pub(crate) mod labels;
 mod lang;
+pub(crate) mod mark;
 
 pub use lang::Lang;
 
+use lundian_core::Kind;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("filter.js");
+const SCRIPT: &str = concat!(include_str!("filter.js"), include_str!("sort.js"));
 
 /// Hues of the families, in order of their place in the taxonomy; a ninth family begins again.
 const FAMILY_HUES: [u16; 8] = [210, 28, 275, 150, 345, 95, 185, 48];
@@ -41,6 +44,51 @@ pub(crate) fn page(lang: Lang, title: &str, body: &Markup) -> Markup {
                 script { (PreEscaped(SCRIPT)) }
             }
         }
+    }
+}
+
+/// How many items the filters let through; the script keeps it true.
+pub(crate) fn counter(lang: Lang, total: usize) -> Markup {
+    html! { span.count { output aria-live="polite" { (total) } " " (lang.t("shown")) } }
+}
+
+/// A filter by the text of items.
+pub(crate) fn search(lang: Lang) -> Markup {
+    html! { label { span { (lang.t("search")) } " " input type="search" name="q"; } }
+}
+
+/// A filter by the items' `data-NAME`: `(value, label)` pairs.
+pub(crate) fn choice<'a>(
+    name: &str,
+    label: &str,
+    all: &str,
+    options: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Markup {
+    html! {
+        label {
+            span { (label) } " "
+            select data-by=(name) {
+                option value="" { (all) }
+                @for (value, label) in options { option value=(value) { (label) } }
+            }
+        }
+    }
+}
+
+/// The head of a column that a table can be sorted by.
+pub(crate) fn sorted(name: &str, number: bool) -> Markup {
+    html! { th.n[number] scope="col" { button type="button" data-by=[number.then_some("number")] { (name) } } }
+}
+
+/// The word for a kind of system.
+pub(crate) fn kind(lang: Lang, kind: Kind) -> &'static str {
+    match kind {
+        Kind::Rules => lang.t("kind-rules"),
+        Kind::Linear => lang.t("kind-linear"),
+        Kind::Transformer => lang.t("kind-transformer"),
+        Kind::Plugin => lang.t("kind-plugin"),
+        Kind::Aggregate => lang.t("kind-aggregate"),
+        Kind::Baseline => lang.t("kind-baseline"),
     }
 }
 

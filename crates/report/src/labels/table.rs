@@ -8,6 +8,7 @@ use lundian_runner::{Decision, Labelled, Summary};
 use unicode_width::UnicodeWidthStr;
 
 use super::{Context, FormatEntry, LabelWriter};
+use crate::table::truncated;
 
 pub(super) const ENTRY: FormatEntry = FormatEntry {
     name: "table",
@@ -138,27 +139,6 @@ impl LabelWriter for Terminal<'_> {
         }
         self.out.flush()
     }
-}
-
-/// `text` cut to `width` columns, with an ellipsis where it was cut.
-fn truncated(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-        if used + w > width.saturating_sub(1) {
-            break;
-        }
-        used += w;
-        out.push(c);
-    }
-    if width > 0 {
-        out.push('…');
-    }
-    out
 }
 
 /// A text with its evidence marked: by colour, or by 【】 where there is none.
