@@ -1,0 +1,9 @@
+//! The bundled plugin `linear` as a shared library.
+//!
+//! The plugin's own cargo feature `export` does the same; a crate of its own keeps that feature out of the builds that
+//! link the plugin in.
+
+lundian_plugin::export!(lundian_linear::Linear, manifest = MANIFEST);
+
+/// What the plugin says of itself.
+pub const MANIFEST: &str = include_str!("../../../../plugins/linear/plugin.toml");
