@@ -1,0 +1,112 @@
+//! Foreign plugins from the command line: what a user must do before one runs, and what it can cost.
+
+#![cfg(unix)]
+
+mod program;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use program::Home;
+
+const TEXT: &str = "{\"text\":\"仓库里的货堆到了屋顶。\"}\n{\"text\":\"今天天气很好。\"}\n";
+
+/// A folder with a plugin in C, built by the system's compiler.
+fn c_plugin(home: &Home, id: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = format!("format = 1\nid = '{id}'\nversion = '1.0'\nabi = 1\nlicence = 'MIT'\n");
+    let file = home.file(&format!("{id}/plugin.toml"), &manifest);
+    let dir = Path::new(&file).parent().unwrap().to_owned();
+    std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o755)).unwrap();
+    let embedded = manifest.replace('\n', "\\n");
+    let status = Command::new("cc")
+        .args(["-std=c11", "-shared", "-fPIC", "-Wall", "-Werror", "-I"])
+        .arg(root.join("crates/abi/include"))
+        .arg(format!("-DMANIFEST=\"{embedded}\""))
+        .arg("-o")
+        .arg(dir.join(format!("lib{id}.so")))
+        .arg(root.join("tests/plugins/c/keyword.c"))
+        .status()
+        .expect("a C compiler");
+    assert!(status.success());
+    dir.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_plugin_in_c_is_shown_added_run_and_removed() {
+    let home = Home::new();
+    let dir = c_plugin(&home, "wares");
+    home.file("lundian.toml", "[plugin.wares]\nthesis = \"overcapacity\"\nkeyword = \"堆到了屋顶\"\n");
+    let classify = |more: &[&str]| {
+        let args = [&["classify", "-", "--input-format", "jsonl", "-f", "jsonl"], more].concat();
+        home.run_with_input(&args, TEXT.as_bytes())
+    };
+
+    // Naming the folder makes it visible, not trusted.
+    let listed = home.run(&["plugin", "list", "--plugin-dir", "."]).exits(0).stdout;
+    assert!(listed.lines().any(|l| l.starts_with("wares")) && !listed.contains("usable"), "{listed}");
+    classify(&["--plugin-dir", ".", "-p", "wares"]).exits(2).says(&["wares", "plugin add"]);
+    home.run(&["plugin", "add", &dir]).exits(2).says(&["--yes"]);
+
+    let said = home.run(&["plugin", "add", "--yes", &dir]).exits(0).stderr;
+    for word in ["wares 1.0", "MIT", "sha256"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(home.run(&["plugin", "list"]).exits(0).stdout.contains("usable"));
+
+    let isolated = classify(&["-p", "wares"]).exits(0).rows();
+    assert_eq!(isolated[0]["labels"][0]["thesis"], "overcapacity");
+    assert_eq!(isolated[0]["labels"][0]["evidence"][0]["quote"], "堆到了屋顶");
+    assert_eq!(isolated[1]["labels"].as_array().unwrap().len(), 0);
+    assert_eq!(classify(&["-p", "wares", "--isolation", "none"]).exits(0).rows(), isolated);
+    // Usable plugins take part in a run unless others are named.
+    assert!(classify(&[]).exits(0).rows()[0]["systems"].get("wares").is_some());
+
+    home.run(&["plugin", "remove", "wares"]).exits(0);
+    classify(&["-p", "wares"]).exits(2).says(&["wares"]);
+    home.run(&["plugin", "remove", "wares"]).exits(2);
+}
+
+#[test]
+fn changed_bytes_are_refused_until_added_again() {
+    let home = Home::new();
+    let dir = c_plugin(&home, "wares");
+    home.file("lundian.toml", "[plugin.wares]\nthesis = \"overcapacity\"\nkeyword = \"堆\"\n");
+    home.run(&["plugin", "add", "--yes", &dir, "--plugin-dir", "."]).exits(0);
+    let args = ["classify", "-", "--input-format", "jsonl", "-f", "jsonl", "--plugin-dir", ".", "-p", "wares"];
+    let classify = || home.run_with_input(&args, TEXT.as_bytes());
+    classify().exits(0);
+    let library = Path::new(&dir).join("libwares.so");
+    let mut bytes = std::fs::read(&library).unwrap();
+    bytes.extend_from_slice(b"changed");
+    std::fs::remove_file(&library).unwrap();
+    std::fs::write(&library, bytes).unwrap();
+    classify().exits(2).says(&["libwares.so", "changed", "plugin add"]);
+    home.run(&["plugin", "add", "--yes", &dir, "--plugin-dir", "."]).exits(0);
+    classify().exits(0);
+
+    std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o777)).unwrap();
+    classify().exits(2).says(&["other users can write", "chmod"]);
+}
+
+#[test]
+fn what_is_no_plugin_is_said_to_be_none() {
+    let home = Home::new();
+    let manifest = "format = 1\nid = 'fake'\nversion = '1.0'\nabi = 1\n";
+    let file = home.file("fake/plugin.toml", manifest);
+    let dir = Path::new(&file).parent().unwrap().to_str().unwrap().to_owned();
+    std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o755)).unwrap();
+    home.run(&["plugin", "add", "--yes", &dir]).exits(2).says(&["libfake.so"]);
+    home.run(&["plugin", "add", "--yes", "nowhere"]).exits(2).says(&["nowhere"]);
+    home.file("fake/libfake.so", "no library at all");
+    home.run(&["plugin", "add", "--yes", &dir]).exits(0);
+    let run = home.run_with_input(&["classify", "-", "--input-format", "jsonl", "-p", "fake"], TEXT.as_bytes());
+    run.exits(2).says(&["libfake.so"]);
+    home.file("fake/plugin.toml", "format = 1\nid = 'fake'\nversion = '1.0'\nabi = 99\n");
+    home.run(&["plugin", "add", "--yes", &dir]);
+    let run = home.run_with_input(&["classify", "-", "--input-format", "jsonl", "-p", "fake"], TEXT.as_bytes());
+    run.exits(2).says(&["ABI"]);
+    home.file("fake/plugin.toml", "format = 1\nid = 'fake'\nversoin = '1.0'\n");
+    home.run(&["plugin", "add", "--yes", &dir]).exits(2).says(&["plugin.toml:3", "versoin"]);
+}
