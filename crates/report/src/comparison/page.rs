@@ -227,8 +227,7 @@ impl Report<'_> {
                         (counter(lang, self.to_label.len()))
                         (search(lang))
                         button type="reset" { (lang.t("reset")) }
-                    }
-                    details {
+                        details {
                         summary { (lang.t("theses")) " " span.soft { span data-picked {} (counts.iter().filter(|n| **n > 0).count()) } }
                         div.picks {
                             @for t in (0..counts.len()).filter(|&t| counts[t] > 0) {
@@ -238,6 +237,7 @@ impl Report<'_> {
                                 }
                             }
                         }
+                    }
                     }
                 }
             }

@@ -241,9 +241,9 @@ impl Report<'_> {
                 div.scroll tabindex="0" {
                     table data-sort {
                         thead { tr {
-                            (sorted(lang.t("pair"), false)) (sorted(lang.t("macro-f1"), true)) th.n { "95 %" }
+                            (sorted(lang.t("pair"), false)) (sorted(lang.t("delta-macro"), true)) th.n { "95 %" }
                             (sorted("p", true)) (sorted("p (Holm)", true)) th { (lang.t("verdict")) }
-                            (sorted(lang.t("micro-f1"), true)) (sorted(lang.t("only-first"), true))
+                            (sorted(lang.t("delta-micro"), true)) (sorted(lang.t("only-first"), true))
                             (sorted(lang.t("only-second"), true))
                         } }
                         tbody { @for pair in &self.evaluation.pairs { (row(pair)) } }
@@ -339,7 +339,8 @@ impl Report<'_> {
                                             th scope="row" { (slice.value) }
                                             td.n { (slice.paragraphs) } td.n { (slice.labels) }
                                             @for (_, s) in self.systems() {
-                                                @match slice.systems.iter().find(|x| x.name == s.name) {
+                                                // Without labels there is nothing to find, and F1 would be 0 however good the system.
+                                                @match slice.systems.iter().find(|x| x.name == s.name && slice.labels > 0) {
                                                     Some(x) => td.n.hit style=(heat(x.f1.unwrap_or(x.recall))) title=(interval(x.ci95)) {
                                                         @if x.f1.is_none() { span.soft { "R " } }
                                                         (figure(x.f1.unwrap_or(x.recall)))

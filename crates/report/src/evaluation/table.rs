@@ -170,7 +170,7 @@ fn slices(evaluation: &Evaluation, width: usize) -> Vec<Table> {
                 let mut row = vec![slice.key.clone(), slice.value.clone()];
                 row.extend([slice.paragraphs.to_string(), slice.labels.to_string()]);
                 for system in systems {
-                    let score = slice.systems.iter().find(|s| s.name == system.name);
+                    let score = slice.systems.iter().find(|s| s.name == system.name && slice.labels > 0);
                     row.push(score.map_or_else(
                         || UNDEFINED.to_owned(),
                         |s| s.f1.map_or_else(|| format!("r {:.3}", s.recall), figure),

@@ -39,7 +39,7 @@ pub(crate) fn lines(title: &str, x: &str, y: &str, diagonal: bool, lines: &[Line
             text transform=(format!("translate(11 {}) rotate(-90)", TOP + SIZE / 2.0)) text-anchor="middle" { (y) }
             @if diagonal { line.even x1=(at_x(0.0)) y1=(at_y(0.0)) x2=(at_x(1.0)) y2=(at_y(1.0)) {} }
             @for line in lines {
-                g.series class=(line.class) {
+                g.series.(line.class) {
                     title { (line.name) }
                     polyline points=(line.points.iter().map(|(x, y)| format!("{:.1},{:.1}", at_x(*x), at_y(*y))).collect::<Vec<_>>().join(" ")) {}
                     @if line.points.len() <= FEW {
@@ -80,9 +80,9 @@ pub(crate) struct Bar<'a> {
 /// Bars with whiskers, and upright marks (name, value) to hold them against.
 pub(crate) fn bars(title: &str, bars: &[Bar<'_>], marks: &[(&str, f64)]) -> Markup {
     const ROW: f64 = 26.0;
-    const LEFT: f64 = 150.0;
-    const WIDTH: f64 = 420.0;
-    const RIGHT: f64 = 150.0;
+    const LEFT: f64 = 112.0;
+    const WIDTH: f64 = 250.0;
+    const RIGHT: f64 = 128.0;
     let at = |v: f64| LEFT + WIDTH * v.clamp(0.0, 1.0);
     let top = if marks.is_empty() { 4.0 } else { 22.0 };
     let bottom = top + ROW * bars.len() as f64;
@@ -104,7 +104,7 @@ pub(crate) fn bars(title: &str, bars: &[Bar<'_>], marks: &[(&str, f64)]) -> Mark
                             at(low), at(high), y + ROW / 2.0, y + ROW / 2.0 - 4.0
                         )) {}
                     }
-                    text x=(LEFT + WIDTH + 12.0) y=(y + 17.0) { (figure(bar.value)) " " (interval(bar.ci95)) }
+                    text x=(LEFT + WIDTH + 10.0) y=(y + 17.0) { (figure(bar.value)) " " (interval(bar.ci95)) }
                 }
             }
             @for (name, value) in marks {
@@ -117,7 +117,7 @@ pub(crate) fn bars(title: &str, bars: &[Bar<'_>], marks: &[(&str, f64)]) -> Mark
 
 /// A name that fits beside its bar.
 fn shortened(name: &str) -> String {
-    const MOST: usize = 20;
+    const MOST: usize = 16;
     if name.chars().count() <= MOST { name.to_owned() } else { name.chars().take(MOST - 1).chain(['…']).collect() }
 }
 

@@ -205,15 +205,15 @@ impl Page<'_> {
                         }
                         label { input type="checkbox" name="labelled"; " " (lang.t("only-labelled")) }
                         button type="reset" { (lang.t("reset")) }
-                    }
-                    @if !argued.is_empty() {
-                        details {
-                            summary { (lang.t("theses")) " " span.soft { span data-picked {} (argued.len()) } }
-                            div.picks {
-                                @for &t in &argued {
-                                    label.chip.(self.class(t)) {
-                                        input type="checkbox" name="t" value=(theses[t].slug);
-                                        (self.name(t)) " " b { (counts[t]) }
+                        @if !argued.is_empty() {
+                            details {
+                                summary { (lang.t("theses")) " " span.soft { span data-picked {} (argued.len()) } }
+                                div.picks {
+                                    @for &t in &argued {
+                                        label.chip.(self.class(t)) {
+                                            input type="checkbox" name="t" value=(theses[t].slug);
+                                            (self.name(t)) " " b { (counts[t]) }
+                                        }
                                     }
                                 }
                             }
@@ -363,7 +363,7 @@ impl Page<'_> {
             @if !theses.is_empty() {
                 details open {
                     summary.soft { (lang.t("strip")) }
-                    svg.strip viewBox=(format!("0 0 {width} {}", theses.len() as f64 * row)) role="img" aria-label=(lang.t("strip")) {
+                    div.scroll tabindex="0" { svg.strip viewBox=(format!("0 0 {width} {}", theses.len() as f64 * row)) role="img" aria-label=(lang.t("strip")) {
                         @for (y, &thesis) in theses.iter().enumerate() {
                             @let top = y as f64 * row;
                             text x="0" y=(top + 13.0) { (self.name(thesis)) }
@@ -384,7 +384,7 @@ impl Page<'_> {
                                 }
                             }
                         }
-                    }
+                    } }
                 }
             }
         }

@@ -23,7 +23,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("document", "Document", "文档"),
     ("search", "Search in text", "搜索文字"),
     ("min-score", "Lowest score", "最低分数"),
-    ("only-labelled", "Only paragraphs with a label", "只看有论点的段落"),
+    ("only-labelled", "Labelled only", "只看有论点的"),
     ("shown", "shown", "显示"),
     ("reset", "Reset", "重置"),
     ("share", "Share of paragraphs that argue each thesis", "各论点所占段落比例"),
@@ -67,6 +67,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ),
     ("macro-f1", "Macro F1 (each thesis counts alike)", "宏平均 F1（各论点同等重要）"),
     ("micro-f1", "Micro F1 (each label counts alike)", "微平均 F1（各标注同等重要）"),
+    ("delta-macro", "Macro F1", "宏平均 F1"),
+    ("delta-micro", "Micro F1", "微平均 F1"),
     ("people", "people", "人工"),
     ("floor", "floor", "下限"),
     (
