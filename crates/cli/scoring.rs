@@ -162,3 +162,17 @@ pub(crate) fn say_failures(scored: &[Scored]) -> bool {
     }
     any
 }
+
+/// Thresholds chosen on what is evaluated would flatter every system.
+pub(crate) fn refuse_overlap(gold: &[Sample], tuning: &[Sample]) -> anyhow::Result<()> {
+    let texts: std::collections::HashSet<&str> = gold.iter().map(|s| s.paragraph.text.as_str()).collect();
+    let shared = tuning.iter().filter(|s| texts.contains(s.paragraph.text.as_str())).count();
+    // A stock phrase may stand in both by chance.
+    if shared * 20 > tuning.len() {
+        bail!(
+            "{shared} of {} tuning paragraphs are also in the gold file; thresholds must be chosen on other samples",
+            tuning.len()
+        );
+    }
+    Ok(())
+}

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::ValueEnum;
 use lundian_core::{Batch, ClassifierError, Output, Sample, Taxonomy, Unit};
 use lundian_eval::{Claim, Faithfulness, Gate, Labels, Mode, Objective};
@@ -90,7 +89,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut scored = score(&samples)?;
     if let Some(tune) = &args.tune {
         let tuning = scoring::read_gold(&[tune], &taxonomy)?;
-        refuse_overlap(&samples, &tuning)?;
+        scoring::refuse_overlap(&samples, &tuning)?;
         let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
         let name = tune.file_name().map_or_else(|| tune.display().to_string(), |n| n.to_string_lossy().into_owned());
         for (system, tuned) in scored.iter_mut().zip(score(&tuning)?) {
@@ -147,20 +146,6 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         (true, true) => Outcome::Partly,
         (true, false) => Outcome::Done,
     })
-}
-
-/// Thresholds chosen on what is evaluated would flatter every system.
-pub(super) fn refuse_overlap(gold: &[Sample], tuning: &[Sample]) -> anyhow::Result<()> {
-    let texts: std::collections::HashSet<&str> = gold.iter().map(|s| s.paragraph.text.as_str()).collect();
-    let shared = tuning.iter().filter(|s| texts.contains(s.paragraph.text.as_str())).count();
-    // A stock phrase may stand in both by chance.
-    if shared * 20 > tuning.len() {
-        bail!(
-            "{shared} of {} tuning paragraphs are also in the gold file; thresholds must be chosen on other samples",
-            tuning.len()
-        );
-    }
-    Ok(())
 }
 
 fn other_script(samples: &[Sample]) -> Vec<lundian_core::Paragraph> {

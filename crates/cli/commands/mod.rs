@@ -10,6 +10,7 @@ mod man;
 mod plugin;
 mod segment;
 mod thesis;
+mod train;
 
 use anyhow::bail;
 use clap::Subcommand;
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     Segment(segment::Args),
     /// Choose thresholds on a tuning file
     FindThreshold(find_threshold::Args),
+    /// Train a model on labelled samples
+    #[command(subcommand)]
+    Train(train::Command),
     /// List, show, add, remove and check plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -60,6 +64,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Agreement(args) => agreement::run(&args, global),
         Command::Segment(args) => segment::run(&args, global),
         Command::FindThreshold(args) => find_threshold::run(&args, global),
+        Command::Train(command) => train::run(&command, global),
         Command::Plugin(command) => plugin::run(&command, global),
         Command::Thesis(command) => thesis::run(&command, global),
         Command::Completions(args) => completions::run(&args),
