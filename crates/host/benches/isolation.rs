@@ -2,6 +2,9 @@
 //!
 //!     cargo bench -p lundian-host --bench isolation [-- PLUGIN_FOLDER [SETTINGS_JSON]]
 //!
+//! The best time is what isolation costs. The median tells how busy the machine is: a batch for a worker changes hands
+//! twice, and each time waits for a processor.
+//!
 //! Without a folder it measures the keyword plugin of the tests, which does next to nothing: the difference is then
 //! all there is to the border.
 

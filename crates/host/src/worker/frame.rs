@@ -150,6 +150,11 @@ impl ToWorker<'_> {
         vec![1, 0, 0, 0, PING]
     }
 
+    /// Whether a frame, without its length, brings a batch.
+    pub fn is_batch(frame: &[u8]) -> bool {
+        matches!(frame.first(), Some(&(CLASSIFY | STRESS)))
+    }
+
     /// Reads a frame without its length.
     ///
     /// # Errors

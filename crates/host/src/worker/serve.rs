@@ -1,12 +1,16 @@
 //! The worker itself: loads one plugin and answers until its channel closes.
 //!
-//! One thread reads the channel and answers signs of life, so that a plugin that computes for long is told from a
-//! process that is stuck; the main thread, which has the largest stack, runs the plugin.
+//! The main thread, which has the largest stack, reads batches and runs the plugin. While it does, another looks at the
+//! channel now and then: it answers signs of life, so that a plugin that computes for long is told from a process that
+//! is stuck, passes on that the answer is not wanted any more, and ends the process when the program is gone.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use lundian_core::{Batch, Cancel, Classifier as _, ClassifierError, Output, Setup, Taxonomy};
 use lundian_plugin::border::{Foreign, Level, status_of};
@@ -23,6 +27,8 @@ use crate::{MANIFEST_FILE, Manifest};
 /// Exit code of a worker whose channel closed before its work was done, or was closed by its plugin.
 pub(crate) const LOST_CHANNEL: u8 = 74;
 
+/// How often the channel is looked at while the plugin runs.
+const WATCH: Duration = Duration::from_millis(50);
 /// How often each thread of a stress test asks.
 const STRESS_ROUNDS: usize = 5;
 
@@ -46,7 +52,8 @@ pub fn worker_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Serves until the channel closes; `None` if it closed too early or brought nonsense.
 fn serve(channel: &Arc<Channel>) -> Option<()> {
-    let mut incoming = Incoming { channel: Arc::clone(channel), buffer: FrameBuffer::default() };
+    let mut incoming =
+        Incoming { channel: Arc::clone(channel), buffer: FrameBuffer::default(), batches: VecDeque::new() };
     channel.send_bytes(&PREAMBLE)?;
     if incoming.preamble()? != PREAMBLE {
         return None;
@@ -54,24 +61,22 @@ fn serve(channel: &Arc<Channel>) -> Option<()> {
     let frame = incoming.frame()?;
     let Ok(ToWorker::Load(order)) = ToWorker::decode(&frame) else { return None };
     let prepared = prepare(&order, channel);
-    // After the sandbox, so that this thread is in it too; before the library is loaded, so that it can be waited for.
-    let (requests, inbox) = mpsc::channel();
-    let cancel = Arc::new(Mutex::new(Cancel::default()));
-    let current = Arc::clone(&cancel);
-    std::thread::spawn(move || incoming.run(&requests, &current));
+    let desk = Arc::new(Desk { incoming: Mutex::new(incoming), busy: AtomicBool::new(true), cancel: Mutex::default() });
+    // After the sandbox, so that this thread is in it too; before the library is loaded, which may take long.
+    let watched = Arc::clone(&desk);
+    std::thread::spawn(move || watched.watch());
     let plugin = match prepared.and_then(|bytes| make(&order, &bytes, channel)) {
         Ok(plugin) => plugin,
         Err(refusal) => {
             channel.send(&refusal)?;
             // The program closes the channel when it has read why.
-            return inbox.recv().err().map(|_| ());
+            return desk.next_batch().is_none().then_some(());
         }
     };
     channel.send(&FromWorker::Ready { thresholds: plugin.foreign.own_thresholds().cloned() })?;
-    for request in inbox {
+    while let Some((frame, cancel)) = desk.next_batch() {
         limits::allow_cpu(order.cpu_seconds);
-        let cancel = cancel.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = match ToWorker::decode(&request) {
+        let answer = match ToWorker::decode(&frame) {
             Ok(ToWorker::Classify { evidence, units }) => {
                 let mut batch = Batch::new(&units).with_cancel(cancel);
                 batch.evidence = evidence;
@@ -80,8 +85,7 @@ fn serve(channel: &Arc<Channel>) -> Option<()> {
             Ok(ToWorker::Stress { threads, units }) => plugin.stress(threads, &Batch::new(&units).with_cancel(cancel)),
             _ => return None,
         };
-        let answer = answer.map_or_else(|e| failed(&e), FromWorker::Answer);
-        channel.send(&answer)?;
+        channel.send(&answer.map_or_else(|e| failed(&e), FromWorker::Answer))?;
     }
     Some(())
 }
@@ -191,10 +195,56 @@ impl Channel {
     }
 }
 
+/// Where the two threads meet.
+struct Desk {
+    incoming: Mutex<Incoming>,
+    /// Whether the main thread runs the plugin; else it reads the channel itself.
+    busy: AtomicBool,
+    /// The flag of the batch that is being judged.
+    cancel: Mutex<Cancel>,
+}
+
+impl Desk {
+    /// The next batch, and the flag that says that its answer is not wanted any more; `None` when the channel closes.
+    fn next_batch(&self) -> Option<(Frame, Cancel)> {
+        self.busy.store(false, Ordering::SeqCst);
+        let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
+        let frame = loop {
+            if let Some(batch) = incoming.batches.pop_front() {
+                break batch;
+            }
+            let frame = incoming.frame()?;
+            incoming.sort(frame, None)?;
+        };
+        let cancel = Cancel::default();
+        *self.cancel.lock().unwrap_or_else(PoisonError::into_inner) = cancel.clone();
+        self.busy.store(true, Ordering::SeqCst);
+        Some((frame, cancel))
+    }
+
+    /// Looks at the channel while the main thread cannot. When it closes, ends the process, whatever the plugin is
+    /// doing, and without running its clean-up code.
+    fn watch(&self) {
+        let mut open = true;
+        while open {
+            std::thread::sleep(WATCH);
+            if self.busy.load(Ordering::SeqCst) {
+                let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
+                // It may have become idle, and then be waiting for this lock.
+                open = !self.busy.load(Ordering::SeqCst) || incoming.attend(&self.cancel).is_some();
+            }
+        }
+        // SAFETY: ends the process on the spot, which is always possible.
+        unsafe { libc::_exit(i32::from(LOST_CHANNEL)) }
+    }
+}
+
 /// What comes down the channel.
 struct Incoming {
     channel: Arc<Channel>,
     buffer: FrameBuffer,
+    /// Batches that arrived while another was being judged.
+    batches: VecDeque<Frame>,
 }
 
 impl Incoming {
@@ -207,6 +257,7 @@ impl Incoming {
         }
     }
 
+    /// Waits for the next frame.
     fn frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.buffer.frame().ok()? {
@@ -227,27 +278,37 @@ impl Incoming {
         }
     }
 
-    /// Passes batches on to the main thread and deals with the rest. When the channel closes, ends the process,
-    /// whatever the plugin is doing, and without running its clean-up code.
-    fn run(mut self, requests: &mpsc::Sender<Frame>, cancel: &Mutex<Cancel>) {
-        while let Some(frame) = self.frame() {
-            match ToWorker::decode(&frame) {
-                Ok(ToWorker::Classify { .. } | ToWorker::Stress { .. }) => {
-                    *cancel.lock().unwrap_or_else(PoisonError::into_inner) = Cancel::default();
-                    if requests.send(frame).is_err() {
-                        break;
-                    }
-                }
-                Ok(ToWorker::Cancel) => cancel.lock().unwrap_or_else(PoisonError::into_inner).cancel(),
-                Ok(ToWorker::Ping) => {
-                    if self.channel.send(&FromWorker::Pong).is_none() {
-                        break;
-                    }
-                }
-                _ => break,
+    /// Deals with what has arrived, without waiting for more.
+    fn attend(&mut self, cancel: &Mutex<Cancel>) -> Option<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        loop {
+            while let Some(frame) = self.buffer.frame().ok()? {
+                self.sort(frame, Some(cancel))?;
+            }
+            match poll(&mut [PollFd::new(&self.channel.socket, PollFlags::IN)], Some(&at_once)) {
+                Ok(0) | Err(Errno::INTR) => return Some(()),
+                Ok(_) => self.fill()?,
+                Err(_) => return None,
             }
         }
-        // SAFETY: ends the process on the spot, which is always possible.
-        unsafe { libc::_exit(i32::from(LOST_CHANNEL)) }
+    }
+
+    /// Deals with a frame; batches are kept for the main thread. `cancel` is that of the batch being judged, if any.
+    fn sort(&mut self, frame: Frame, cancel: Option<&Mutex<Cancel>>) -> Option<()> {
+        if ToWorker::is_batch(&frame) {
+            self.batches.push_back(frame);
+            return Some(());
+        }
+        match ToWorker::decode(&frame) {
+            Ok(ToWorker::Cancel) => {
+                if let Some(cancel) = cancel {
+                    cancel.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+                }
+                Some(())
+            }
+            Ok(ToWorker::Ping) => self.channel.send(&FromWorker::Pong),
+            _ => None,
+        }
     }
 }
