@@ -3,7 +3,7 @@
 //! The decision that matters: what is written works before it is touched. The templates are whole files under
 //! `templates/`, filled with a thesis of the user's own taxonomy, so that the first run labels a paragraph.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -414,12 +414,30 @@ fn write(dir: &Path, drafts: Vec<Draft>) -> Result<Vec<PathBuf>, ScaffoldError> 
     for (path, text) in files {
         let create = || {
             if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)?;
+                folder().create(parent)?;
             }
-            File::create_new(&path)?.write_all(text.as_bytes())
+            file().open(&path)?.write_all(text.as_bytes())
         };
         create().map_err(|error| ScaffoldError::Io { path: path.clone(), error })?;
         written.push(path);
     }
     Ok(written)
+}
+
+/// How folders and files are made: so that nobody else can write to them, whatever the umask. A plugin that others can
+/// write to is refused.
+fn folder() -> fs::DirBuilder {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder
+}
+
+fn file() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    options
 }

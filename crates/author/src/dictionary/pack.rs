@@ -165,7 +165,7 @@ fn add_rules<'a>(
     let mut seen = HashSet::new();
     for term in &category.terms {
         match compile(&term.pattern) {
-            Ok(Compiled { matcher, instance }) => {
+            Ok(Compiled { matcher, example }) => {
                 if !seen.insert(matcher.clone()) {
                     continue;
                 }
@@ -180,7 +180,7 @@ fn add_rules<'a>(
                     }
                 };
                 if examples.len() < EXAMPLES {
-                    examples.push(format!("这里说到“{instance}”。"));
+                    examples.push(example);
                 }
             }
             Err(reason) => {

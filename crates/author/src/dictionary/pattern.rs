@@ -21,11 +21,11 @@ pub(super) enum Matcher {
     Expression { body: String, start: bool, end: bool },
 }
 
-/// A term that can be matched, and a text that it matches.
+/// A term that can be matched, and a sentence that it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Compiled {
     pub(super) matcher: Matcher,
-    pub(super) instance: String,
+    pub(super) example: String,
 }
 
 /// Reads a term: `*` is any number of characters of a word, `?` is one.
@@ -42,15 +42,21 @@ pub(super) fn compile(pattern: &str) -> Result<Compiled, &'static str> {
     let end = !normal.ends_with('*') && core.ends_with(is_word);
     let instance: String = core.chars().filter(|&c| c != '*').map(|c| if c == '?' { '某' } else { c }).collect();
     let instance = if core.is_ascii() { instance.replace('某', "x") } else { instance };
+    let example = format!("这里说到“{instance}”。");
+    // A mark that combines with what stands before it is not found as it is written.
+    let said = normalise(&example).to_ascii_lowercase();
+    if !core.split(['*', '?', ' ']).all(|part| said.contains(part)) {
+        return Err("it changes when text is normalised");
+    }
     let literal = !start && !end && !core.contains(['?', ' ']) && !core.starts_with('@');
     if literal {
         let parts: Vec<&str> = core.split('*').filter(|p| !p.is_empty()).collect();
         return match parts.len() {
-            1..=PARTS => Ok(Compiled { matcher: Matcher::Literal(parts.join("…")), instance }),
+            1..=PARTS => Ok(Compiled { matcher: Matcher::Literal(parts.join("…")), example }),
             _ => Err("it has too many wildcards"),
         };
     }
-    Ok(Compiled { matcher: Matcher::Expression { body: expression(&core), start, end }, instance })
+    Ok(Compiled { matcher: Matcher::Expression { body: expression(&core), start, end }, example })
 }
 
 /// Takes out the spaces that tokenisers put between Chinese words.
@@ -105,5 +111,6 @@ mod tests {
         for everything in ["*", "??", "* *"] {
             compile(everything).unwrap_err();
         }
+        assert_eq!(compile("e*\u{301}"), Err("it changes when text is normalised"));
     }
 }
