@@ -120,6 +120,9 @@ const LOG: u8 = 134;
 
 impl ToWorker<'_> {
     /// The frame that makes a classifier.
+    ///
+    /// # Errors
+    /// [`FrameError::Garbled`] where a path is not Unicode.
     pub fn load(load: &Load) -> Result<Vec<u8>, FrameError> {
         json_frame(LOAD, load)
     }
@@ -515,5 +518,26 @@ mod tests {
         let mut buffer = FrameBuffer::default();
         buffer.fill(&[255; 8][..]).unwrap();
         assert_eq!(buffer.frame(), Err(FrameError::TooLong(u32::MAX as usize)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_do_harm(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), tag in 0_usize..12) {
+            let _ = (ToWorker::decode(&bytes), FromWorker::decode(&bytes));
+            let tags = [LOAD, CLASSIFY, STRESS, CANCEL, PING, READY, UNUSABLE, FAILED, ANSWER, PONG, LOG, 0];
+            let tagged: Vec<u8> = [tags[tag]].into_iter().chain(bytes).collect();
+            let _ = (ToWorker::decode(&tagged), FromWorker::decode(&tagged));
+        }
+
+        #[test]
+        fn a_damaged_answer_is_refused_or_can_be_checked(at in 4_usize..60, flip in 1_u8..) {
+            let mut bytes = FromWorker::Answer(answer()).encode().unwrap();
+            let at = at % (bytes.len() - 4) + 4;
+            bytes[at] ^= flip;
+            if let Ok(FromWorker::Answer(mut out)) = FromWorker::decode(&bytes[4..]) {
+                let texts = vec!["论点"; out.rows()];
+                let _ = out.fail_broken_rows(|row| texts[row]);
+            }
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use lundian_core::{Batch, Cancel, ClassifierError, Output, Thresholds};
-use lundian_plugin::border::{abi, error_of};
+use lundian_core::{Batch, Cancel, ClassifierError, Output, OutputError, Thresholds};
+use lundian_plugin::border::{abi, error_of, one_line};
 
 use super::WorkerOptions;
 use super::child::{Child, Gone, Listener};
@@ -79,10 +79,10 @@ impl Pool {
         worker.send(request)?;
         let limit = self.options.deadline.mul_f64(share.max(LEAST_SHARE));
         match worker.receive(limit, &part.cancel)? {
-            FromWorker::Failed(status, message) => Ok(Err(error_of(status, message).into())),
-            FromWorker::Answer(mut out) if (out.rows(), out.theses()) == (part.len(), self.theses) => {
-                let checked = out.fail_broken_rows(|row| part.units[row].text);
-                Ok(checked.map(|()| out).map_err(|e| Setback::Paragraphs(format!("the answer is wrong: {e}"))))
+            FromWorker::Failed(status, message) => Ok(Err(error_of(status, one_line(&message)).into())),
+            FromWorker::Answer(out) if (out.rows(), out.theses()) == (part.len(), self.theses) => {
+                let wrong = |e| Setback::Paragraphs(format!("the plugin's answer is wrong: {e}"));
+                Ok(checked(out, part).map_err(wrong))
             }
             FromWorker::Answer(out) => {
                 let (rows, expected) = (out.rows(), part.len());
@@ -138,6 +138,20 @@ impl Pool {
     }
 }
 
+/// An answer as it came from a process that may be anything by now, made to keep what a classifier promises.
+fn checked(mut out: Output, part: &Batch<'_>) -> Result<Output, OutputError> {
+    let failures = std::mem::take(&mut out.failures);
+    let mut failed = vec![false; out.rows()];
+    for failure in failures {
+        let first = failed.get_mut(failure.row).ok_or(OutputError::Row { row: failure.row, rows: part.len() })?;
+        if !std::mem::replace(first, true) {
+            out.fail(failure.row, one_line(&failure.reason));
+        }
+    }
+    out.fail_broken_rows(|row| part.units[row].text)?;
+    Ok(out)
+}
+
 /// Why a worker with its plugin could not be started.
 enum StartError {
     /// The process.
@@ -162,7 +176,8 @@ fn start(
     load: &Load,
     listener: &Arc<Listener>,
 ) -> Result<(Child, Option<Thresholds>), StartError> {
-    let frame = ToWorker::load(load).map_err(|e| StartError::Host(format!("would be sent {e}")))?;
+    let not_unicode = |_| StartError::Host("cannot be told of files whose path is not Unicode: move them".to_owned());
+    let frame = ToWorker::load(load).map_err(not_unicode)?;
     let mut worker = Child::start(options, Arc::clone(listener)).map_err(StartError::Host)?;
     let answer = worker.send(&frame).and_then(|()| worker.receive(options.start_deadline, &Cancel::default()));
     match answer {
@@ -174,5 +189,31 @@ fn start(
         })),
         Ok(_) => Err(StartError::Host(worker.end(&Gone::Nonsense(FrameError::Garbled)))),
         Err(gone) => Err(StartError::Host(worker.end(&gone))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lundian_core::{Evidence, Failure, Unit};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_from_a_broken_process_is_put_right_or_refused() {
+        let units = [Unit { text: "论点", ..Unit::default() }; 2];
+        let answer = || {
+            let mut out = Output::new(2, 1);
+            out.scores_mut().copy_from_slice(&[0.5, 0.5]);
+            out.evidence = vec![Evidence { row: 1, thesis: 0, range: 0..3, weight: 1.0 }];
+            out.failures =
+                vec![Failure { row: 1, reason: "a\u{1b}[2J".into() }, Failure { row: 1, reason: "b".into() }];
+            out
+        };
+        let out = checked(answer(), &Batch::new(&units)).unwrap();
+        assert_eq!(out.failures, [Failure { row: 1, reason: "a [2J".into() }]);
+        assert!(out.row(0)[0] == 0.5 && out.row(1)[0].is_nan() && out.evidence.is_empty());
+        let mut out = answer();
+        out.failures[0].row = 2;
+        assert_eq!(checked(out, &Batch::new(&units)).unwrap_err(), OutputError::Row { row: 2, rows: 2 });
     }
 }

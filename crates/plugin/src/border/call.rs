@@ -27,8 +27,8 @@ const GUARD_BITS: u32 = 0x7fc1_5a5a;
 /// Spans that a paragraph may have however short it is; longer ones may have one for each byte. Keeps a plugin from
 /// filling the host's memory.
 const SPANS_PER_PARAGRAPH: usize = 1024;
-/// Bytes of a message that are kept.
-const MESSAGE_BYTES: usize = 2000;
+/// Characters of a message that are kept.
+const MESSAGE_CHARS: usize = 1000;
 
 /// Why an entry cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -379,12 +379,12 @@ impl<'a> Call<'a> {
 unsafe fn message_of(text: LundianStr) -> String {
     // SAFETY: by the caller's promise.
     let bytes = unsafe { bytes(text) };
-    one_line(&String::from_utf8_lossy(&bytes[..bytes.len().min(MESSAGE_BYTES)]))
+    one_line(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * MESSAGE_CHARS)]))
 }
 
-/// `text` on one line, without control characters (which could rewrite a terminal).
+/// The beginning of `text` on one line, without control characters (which could rewrite a terminal).
 pub fn one_line(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.trim().chars().take(MESSAGE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(unix)]
