@@ -4,6 +4,7 @@
 //! Needs Chromium, on the path or named by `$CHROMIUM`; without it nothing is checked, and the test says so.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test panics when it fails, and says why it is skipped")]
 
 #[path = "browser/chromium.rs"]
 mod chromium;

@@ -31,8 +31,7 @@ pub(crate) fn marked(text: &str, spans: &[Span<'_>]) -> Markup {
             @let inside: Vec<_> = spans.iter().filter(|s| s.range.start <= pair[0] && pair[1] <= s.range.end).collect();
             @let piece = &text[pair[0]..pair[1]];
             @if let Some(first) = inside.first() {
-                @let mut names: Vec<&str> = inside.iter().map(|s| s.name).collect();
-                @let _ = names.dedup();
+                @let names: Vec<&str> = inside.chunk_by(|a, b| a.name == b.name).map(|same| same[0].name).collect();
                 mark.(first.class) title=(names.join(" · ")) { (piece) }
             } @else { (piece) }
         }
