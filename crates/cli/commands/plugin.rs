@@ -1,11 +1,15 @@
-//! `lundian plugin list | show | add | remove | check`
+//! `lundian plugin list | show | add | remove | check | new`
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+#[cfg(unix)]
+use lundian_author::CheckOptions;
+use lundian_author::dictionary::{Dictionary, Mapping};
+use lundian_author::{Lang, ScaffoldOptions, find_checkout, scaffold, scaffold_dictionary};
 use lundian_core::Taxonomy;
-use lundian_host::{Candidate, Found, Manifest};
+use lundian_host::{Candidate, Found, MANIFEST_FILE, Manifest};
 use lundian_report::{Column, Table};
 use lundian_rules::{Pack, Rules};
 
@@ -37,11 +41,79 @@ pub(crate) enum Command {
         /// Name of the plugin
         name: String,
     },
-    /// Run a plugin's own examples: `rules` for the built-in packs, or a pack file
-    Check {
-        /// `rules`, or the path of a rule pack (TOML)
-        plugin: String,
-    },
+    /// Check a plugin: the examples of rule packs, or what a plugin in a library promises
+    Check(CheckArgs),
+    /// Write the project of a new plugin
+    New(NewArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// `rules` for the built-in packs, a rule pack (TOML), or the folder or library of a plugin, which is run
+    plugin: String,
+    /// Run only this check (repeatable)
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Seed of the random check
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Run the random check again with the seed that it named
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["only", "seed"])]
+    reproduce: Option<u64>,
+    /// How to print the report
+    #[arg(long, value_enum, default_value = "table")]
+    format: CheckFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum CheckFormat {
+    Table,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewArgs {
+    /// Name of the plugin: lower-case letters, digits and hyphens
+    name: String,
+    /// What to write it in
+    #[arg(long, value_enum, default_value = "rust")]
+    lang: NewLang,
+    /// Folder to write to [default: the name]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Checkout of this program's repository that a Rust plugin is built against [default: the one that the program or
+    /// the working directory lies in, if it does]
+    #[arg(long, value_name = "PATH")]
+    lundian: Option<PathBuf>,
+    /// Make a rule pack of a dictionary: quanteda YAML, LIWC .dic, Lexicoder .lc3, WordStat .cat, Yoshikoder .ykd
+    #[arg(long, value_name = "FILE", conflicts_with = "lang")]
+    from: Option<PathBuf>,
+    /// The thesis that a category of the dictionary speaks for; without one, none (repeatable)
+    #[arg(long, value_name = "CATEGORY=THESIS", requires = "from")]
+    map: Vec<String>,
+    /// TOML file of such pairs; --map wins over it
+    #[arg(long, value_name = "FILE", requires = "from")]
+    map_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum NewLang {
+    /// A crate
+    Rust,
+    /// C11 and a Makefile
+    C,
+    /// A rule pack: no code
+    Rules,
+}
+
+impl From<NewLang> for Lang {
+    fn from(lang: NewLang) -> Self {
+        match lang {
+            NewLang::Rust => Self::Rust,
+            NewLang::C => Self::C,
+            NewLang::Rules => Self::Rules,
+        }
+    }
 }
 
 pub(crate) fn run(command: &Command, global: &Global) -> anyhow::Result<Outcome> {
@@ -50,7 +122,8 @@ pub(crate) fn run(command: &Command, global: &Global) -> anyhow::Result<Outcome>
         Command::Show { name } => show(name, global),
         Command::Add { path, yes } => add(path, *yes, global),
         Command::Remove { name } => remove(name, global),
-        Command::Check { plugin } => check(plugin, global),
+        Command::Check(args) => check(args, global),
+        Command::New(args) => new(args, global),
     }
 }
 
@@ -139,20 +212,67 @@ fn remove(name: &str, global: &Global) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn check(plugin: &str, global: &Global) -> anyhow::Result<Outcome> {
-    let taxonomy = Config::load(global)?.taxonomy(global)?;
-    let path = Path::new(plugin);
-    if plugin == "rules" {
+fn check(args: &CheckArgs, global: &Global) -> anyhow::Result<Outcome> {
+    let config = Config::load(global)?;
+    let taxonomy = config.taxonomy(global)?;
+    let path = Path::new(&args.plugin);
+    if args.plugin == "rules" {
         let (packs, diagnostics) = lundian_rules::bundled(&taxonomy);
         report_check(&taxonomy, &packs, &diagnostics)
-    } else if path.extension().is_some_and(|e| e == "toml") && path.is_file() {
+    } else if path.extension().is_some_and(|e| e == "toml") && path.file_name() != Some(MANIFEST_FILE.as_ref()) {
         let (pack, diagnostics) = Pack::read(path, &taxonomy);
         report_check(&taxonomy, &[pack], &diagnostics)
-    } else if BUNDLED.iter().any(|b| b.name == plugin) {
-        bail!("plugin {plugin:?} has no examples to run; only `rules` and rule packs have")
+    } else if path.exists() {
+        check_library(path, args, &config, &taxonomy)
     } else {
-        bail!("{plugin:?} is neither `rules` nor a rule pack: give the path of a TOML file")
+        bail!("{:?} is neither `rules` nor a rule pack nor a folder or library of a plugin", args.plugin)
     }
+}
+
+#[cfg(unix)]
+fn check_library(path: &Path, args: &CheckArgs, config: &Config, taxonomy: &Taxonomy) -> anyhow::Result<Outcome> {
+    let candidate = Candidate::at(path)?;
+    let settings = config.plugin_settings(&candidate.manifest.id)?;
+    let worker = lundian_host::WorkerOptions::this_program([crate::systems::WORKER])?;
+    let options = CheckOptions::default().with_seed(args.seed).reproducing(args.reproduce).only(args.only.clone());
+    let mut out = std::io::stdout().lock();
+    let report = lundian_author::check(&candidate, taxonomy, &settings, worker, &options, |_| {})?;
+    match args.format {
+        CheckFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
+        CheckFormat::Table => write!(out, "{report}")?,
+    }
+    Ok(if report.passed { Outcome::Done } else { Outcome::CheckFailed })
+}
+
+#[cfg(not(unix))]
+fn check_library(_: &Path, _: &CheckArgs, _: &Config, _: &Taxonomy) -> anyhow::Result<Outcome> {
+    bail!("plugins in libraries can be checked on Unix only: each check needs a worker process")
+}
+
+fn new(args: &NewArgs, global: &Global) -> anyhow::Result<Outcome> {
+    let taxonomy = Config::load(global)?.taxonomy(global)?;
+    let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from(&args.name));
+    let files = if let Some(path) = &args.from {
+        let (dictionary, mut messages) = Dictionary::read(path)?;
+        let mut mapping = Mapping::from_pairs(&args.map)?;
+        if let Some(file) = &args.map_file {
+            mapping = Mapping::read(file)?.with(mapping);
+        }
+        let (files, mut more) = scaffold_dictionary(&args.name, &dir, &dictionary, &mapping, &taxonomy)?;
+        messages.append(&mut more);
+        for message in &messages {
+            output::say_diagnostic(message);
+        }
+        files
+    } else {
+        let here = [std::env::current_exe().ok(), std::env::current_dir().ok()];
+        let checkout = args.lundian.clone().or_else(|| here.iter().flatten().find_map(|p| find_checkout(p)));
+        scaffold(&args.name, args.lang.into(), &dir, &taxonomy, &ScaffoldOptions::default().with_lundian(checkout))?
+    };
+    for file in files {
+        output::say(format_args!("wrote {}", file.display()));
+    }
+    Ok(Outcome::Done)
 }
 
 /// Runs the examples of `packs` and says what came out wrong.
