@@ -43,7 +43,7 @@ impl Default for Params {
             max_ngram: 5,
             min_df: 3,
             max_features: 60_000,
-            c: 10.0,
+            c: 5.0,
             positive_weight: 1.0,
             evidence_weight: 0.3,
             tolerance: 0.01,
