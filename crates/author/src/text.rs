@@ -11,8 +11,11 @@ pub(crate) fn slug(text: &str) -> String {
     words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
 }
 
-/// `text` as a basic string of TOML, on one line.
+/// `text` as a string of TOML, on one line: a literal one where backslashes would have to be doubled.
 pub(crate) fn quoted(text: &str) -> String {
+    if text.contains('\\') && !text.contains(|c: char| c == '\'' || c.is_control()) {
+        return format!("'{text}'");
+    }
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -29,4 +32,19 @@ pub(crate) fn quoted(text: &str) -> String {
 /// `text` for a comment: on one line.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_is_read_back() {
+        for text in ["论点", "a\"b", r"\b(?:x)", r"it's \b", "a\u{0}b\n\u{7f}\u{85}", r"C:\users", ""] {
+            let table: toml::Table = format!("x = {}", quoted(text)).parse().unwrap();
+            assert_eq!(table["x"].as_str(), Some(text));
+        }
+        assert_eq!(quoted(r"\b"), r"'\b'");
+        assert_eq!(slug("Weak demand (总)"), "weak-demand");
+    }
 }

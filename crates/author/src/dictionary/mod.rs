@@ -13,6 +13,7 @@ mod wordstat;
 mod yaml;
 mod yoshikoder;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use lundian_core::Diagnostic;
@@ -139,7 +140,7 @@ impl Dictionary {
 
     /// Reads a dictionary from text; `path` is for messages.
     pub fn parse(format: &Format, path: &str, source: &str) -> (Self, Vec<Diagnostic>) {
-        let mut reader = Reader { path, categories: Vec::new(), diagnostics: Vec::new() };
+        let mut reader = Reader { path, categories: Vec::new(), known: HashMap::new(), diagnostics: Vec::new() };
         (format.read)(source, &mut reader);
         if reader.categories.iter().all(|c| c.terms.is_empty()) && !reader.diagnostics.iter().any(|d| d.error) {
             let d = Diagnostic::error(path, format!("no terms in this {} dictionary", format.name));
@@ -154,6 +155,8 @@ impl Dictionary {
 struct Reader<'a> {
     path: &'a str,
     categories: Vec<Category>,
+    /// Number of each category, by its names.
+    known: HashMap<Vec<String>, usize>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -162,12 +165,12 @@ impl Reader<'_> {
     fn category(&mut self, parent: Option<usize>, name: &str, line: usize) -> usize {
         let mut names = parent.map_or_else(Vec::new, |p| self.categories[p].names.clone());
         names.push(clean(name));
-        // A repeated name usually follows its first use closely; dictionaries have hundreds of categories at most.
-        if let Some(known) = self.categories.iter().rposition(|c| c.names == names) {
-            return known;
+        let next = self.categories.len();
+        let category = *self.known.entry(names.clone()).or_insert(next);
+        if category == next {
+            self.categories.push(Category { names, line, terms: Vec::new() });
         }
-        self.categories.push(Category { names, line, terms: Vec::new() });
-        self.categories.len() - 1
+        category
     }
 
     fn term(&mut self, category: usize, pattern: &str, line: usize) {

@@ -123,11 +123,14 @@ pub fn pack_from_dictionary(
         let categories = dictionary.categories.iter().take(10).map(Category::path).collect();
         return Err(PackError::Nothing { path: dictionary.path.clone(), categories });
     }
-    let candidates: Vec<(usize, String)> = rules.iter().map(|r| (r.thesis, r.positive[0].clone())).collect();
+    // What another thesis says is the best example of what a rule should leave alone.
+    let of = |rule: &Rule<'_>| (rule.thesis, rule.positive[0].clone());
+    let first = of(&rules[0]);
+    let second = rules.iter().find(|rule| rule.thesis != first.0).map(of);
     for rule in &mut rules {
-        let other = candidates.iter().find(|(thesis, _)| *thesis != rule.thesis).map(|(_, text)| text.clone());
+        let other = if rule.thesis == first.0 { second.as_ref() } else { Some(&first) };
         // Popped from the end.
-        rule.negative = NEUTRAL.iter().rev().map(|s| (*s).to_owned()).chain(other).collect();
+        rule.negative = NEUTRAL.iter().rev().map(|s| (*s).to_owned()).chain(other.map(|o| o.1.clone())).collect();
     }
     loop {
         let text = write_pack(dictionary, taxonomy, options, &rules);
