@@ -5,7 +5,10 @@
 use std::path::Path;
 
 use lundian_core::{Kind, Output, Paragraph, Sample, Taxonomy, Thresholds};
-use lundian_eval::{CompareOptions, Options, Ratings, SystemOutput, agreement, compare, evaluate, read_gold, to_label};
+use lundian_eval::{
+    CompareOptions, Faithfulness, Invariance, Options, Ratings, SystemOutput, agreement, compare, evaluate, read_gold,
+    to_label,
+};
 use lundian_report::{AGREEMENT_FORMATS, COMPARISON_FORMATS, EVALUATION_FORMATS, Lang, Look, ReportFormat};
 
 fn samples(taxonomy: &Taxonomy) -> Vec<Sample> {
@@ -68,7 +71,11 @@ fn written() -> Vec<Written> {
         })
         .collect();
     let options = Options { gold_file: "gold.jsonl".into(), draws: 200, ..Options::default() };
-    let evaluation = evaluate(&samples, &systems, &taxonomy, &options).unwrap();
+    let mut evaluation = evaluate(&samples, &systems, &taxonomy, &options).unwrap();
+    evaluation.systems[0].invariance =
+        Some(Invariance { change: "script".into(), flip_rate: Some(0.125), changed: Vec::new() });
+    evaluation.systems[1].faithfulness =
+        Some(Faithfulness { tested: 40, drop: Some(0.3), random_drop: Some(0.1), wins: Some(0.875) });
     let paragraphs: Vec<Paragraph> = samples.iter().map(|s| s.paragraph.clone()).collect();
     let comparison =
         compare(&paragraphs, &systems, &taxonomy, None, &CompareOptions { draws: 200, ..CompareOptions::default() });
@@ -120,6 +127,9 @@ fn every_report_in_every_format() {
     }
     for word in ["overcapacity", "tuned on another file", "annotators on", "p (Holm)"] {
         assert!(table.contains(word), "{word}\n{table}");
+    }
+    for figure in ["12.5 %", "87.5 %"] {
+        assert!(table.contains(figure) && page.contains(figure), "{figure}");
     }
     assert!(!table.contains('\x1b'));
     let errors: usize = (0..3).map(|s| json["systems"][s]["errors"].as_array().unwrap().len()).sum();

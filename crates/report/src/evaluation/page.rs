@@ -6,6 +6,7 @@ use lundian_core::{Kind, Sample, Taxonomy};
 use lundian_eval::{Average, ErrorCase, ErrorKind, Evaluation, Pair, SystemReport};
 use maud::{Markup, html};
 
+use super::table::tested;
 use crate::figures::{UNDEFINED, difference, figure, interval, optional, p_value, percent};
 use crate::html::chart::{Bar, Line, bars, heat, legend, lines, system_class};
 use crate::html::mark::{Span, chip, chip_of, marked};
@@ -56,6 +57,7 @@ impl Report<'_> {
                 (self.curves())
                 (self.confusions())
                 (self.slices())
+                (self.robustness())
                 (self.thresholds())
                 (self.errors())
             }
@@ -350,6 +352,40 @@ impl Report<'_> {
                                             }
                                         }
                                     }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn robustness(&self) -> Markup {
+        let lang = self.lang;
+        html! {
+            @if self.evaluation.systems.iter().any(tested) {
+                h2 { (lang.t("robustness")) }
+                p.explain { (lang.t("robustness-doc")) }
+                div.scroll tabindex="0" {
+                    table data-sort {
+                        thead { tr {
+                            (sorted(lang.t("system"), false)) (sorted(lang.t("change"), false))
+                            (sorted(lang.t("flips"), true)) (sorted(lang.t("claims"), true))
+                            (sorted(lang.t("drop"), true)) (sorted(lang.t("random-drop"), true))
+                            (sorted(lang.t("wins"), true))
+                        } }
+                        tbody {
+                            @for (i, s) in self.systems().filter(|(_, s)| tested(s)) {
+                                @let (change, faithful) = (s.invariance.as_ref(), s.faithfulness.as_ref());
+                                tr {
+                                    th scope="row" class=(system_class(i)) { span.dot {} (s.name) }
+                                    td { (change.map_or(UNDEFINED, |i| &i.change)) }
+                                    td.n { (percent(change.and_then(|i| i.flip_rate))) }
+                                    td.n { (faithful.map_or_else(|| UNDEFINED.to_owned(), |f| f.tested.to_string())) }
+                                    td.n { (optional(faithful.and_then(|f| f.drop))) }
+                                    td.n { (optional(faithful.and_then(|f| f.random_drop))) }
+                                    td.n { (percent(faithful.and_then(|f| f.wins))) }
                                 }
                             }
                         }

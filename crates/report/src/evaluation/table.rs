@@ -28,6 +28,9 @@ pub fn evaluation_table(evaluation: &Evaluation, taxonomy: &Taxonomy, color: boo
     for part in slices(evaluation, width) {
         section("Micro F1 of each part (r: recall, where only that is known)", &part);
     }
+    if evaluation.systems.iter().any(tested) {
+        section("Robustness", &robustness(evaluation));
+    }
     section("Ceiling and floor", &bounds(evaluation));
     section("Thresholds", &thresholds(evaluation));
     if !evaluation.notes.is_empty() {
@@ -181,6 +184,30 @@ fn slices(evaluation: &Evaluation, width: usize) -> Vec<Table> {
             table
         })
         .collect()
+}
+
+/// Whether more was asked of the system than to be scored.
+pub(super) fn tested(system: &SystemReport) -> bool {
+    system.invariance.is_some() || system.faithfulness.is_some()
+}
+
+fn robustness(evaluation: &Evaluation) -> Table {
+    let heads = ["labels flip", "claims", "drop", "random drop", "evidence wins"];
+    let columns = [Column::left("system"), Column::left("change")].into_iter().chain(heads.map(Column::right));
+    let mut table = Table::new(columns.collect());
+    for s in evaluation.systems.iter().filter(|s| tested(s)) {
+        let (change, faithful) = (s.invariance.as_ref(), s.faithfulness.as_ref());
+        table.row([
+            s.name.clone(),
+            change.map_or(UNDEFINED, |i| &i.change).to_owned(),
+            percent(change.and_then(|i| i.flip_rate)),
+            faithful.map_or_else(|| UNDEFINED.to_owned(), |f| f.tested.to_string()),
+            optional(faithful.and_then(|f| f.drop)),
+            optional(faithful.and_then(|f| f.random_drop)),
+            percent(faithful.and_then(|f| f.wins)),
+        ]);
+    }
+    table
 }
 
 fn bounds(evaluation: &Evaluation) -> String {

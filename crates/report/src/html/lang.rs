@@ -154,6 +154,18 @@ const WORDS: &[(&str, &str, &str)] = &[
         "Micro F1 on parts of the file, darker where higher; R marks recall where only that can be known.",
         "样本各部分的微平均 F1，颜色越深越高；R 表示只能计算召回率。",
     ),
+    ("robustness", "Does it hold when the text changes?", "文本改变时是否稳定"),
+    (
+        "robustness-doc",
+        "Flips: share of paragraphs whose theses change although the text says the same (in the other script). Drop: how far a score falls without its evidence; it should fall further than without other words of the same length, and evidence wins is how often it does.",
+        "翻转：文意不变（仅简繁转换）而论点改变的段落比例。下降：删去证据后分数的降幅，应大于随机删去等长文字的降幅；“证据胜出”为其发生的比例。",
+    ),
+    ("change", "Change", "改动"),
+    ("flips", "Flips", "翻转"),
+    ("claims", "Labels tested", "检验的标注"),
+    ("drop", "Drop", "下降"),
+    ("random-drop", "Random drop", "随机下降"),
+    ("wins", "Evidence wins", "证据胜出"),
     ("thresholds", "Where do the thresholds come from?", "阈值来源"),
     (
         "thresholds-doc",
