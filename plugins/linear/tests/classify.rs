@@ -1,5 +1,7 @@
 //! The plugin as a host sees it, with the built-in model and with models of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 
 use lundian_linear::{Linear, MANIFEST, Model, Params, WEIGHTS, cross_fit, sha256, train};
