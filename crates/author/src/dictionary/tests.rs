@@ -87,11 +87,7 @@ fn mistakes_name_their_lines_and_cost_only_themselves() {
         ("wordstat", "x (1)\na\n\ty (1)\n", "d:1: a term outside any category"),
         ("wordstat", "a\n\ty (1)\n\t@R1 [y NEAR z] (1)\n", "d:3: rule \"@R1 [y NEAR z]\" is left out"),
         ("yoshikoder", "<dictionary>\n<cnode name='d'>\n</cnod>", "d:3: not XML: "),
-        (
-            "yoshikoder",
-            "<dictionary><cnode name='d'>\n<pnode name='x'/></cnode></dictionary>",
-            "d:2: \"x\" is in no category",
-        ),
+        ("yoshikoder", "<dictionary><cnode name='d'/>\n<pnode name='x'/></dictionary>", "d:2: \"x\" is in no category"),
         ("yoshikoder", "<html/>", "d:1: not a Yoshikoder dictionary"),
         ("wordstat", "", "d: no terms in this wordstat dictionary (it should be WordStat: an indented outline)"),
     ] {
@@ -103,6 +99,20 @@ fn mistakes_name_their_lines_and_cost_only_themselves() {
     assert_eq!(terms(&dictionary), [("a".to_owned(), vec!["x"])]);
     let error = Dictionary::read(Path::new("words.txt")).unwrap_err().to_string();
     assert!(error.contains("rename it"), "{error}");
+}
+
+#[test]
+fn the_outermost_node_of_yoshikoder_may_be_a_category() {
+    let node = |name: &str| format!("<cnode name='{name}'><pnode name='x'/></cnode>");
+    for (inside, wanted) in [
+        (node("a"), &["a"][..]),
+        (node("a") + &node("b"), &["a", "b"]),
+        (format!("<cnode name='all'>{}</cnode>", node("a")), &["a"]),
+    ] {
+        let (d, messages) = Dictionary::parse(format("yoshikoder"), "d", &format!("<dictionary>{inside}</dictionary>"));
+        assert_eq!(messages, []);
+        assert_eq!(terms(&d).into_iter().map(|(path, _)| path).collect::<Vec<_>>(), wanted);
+    }
 }
 
 #[test]

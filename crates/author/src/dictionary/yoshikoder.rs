@@ -1,9 +1,9 @@
-//! Yoshikoder (`.ykd`): XML; `<cnode name="...">` is a category and `<pnode name="...">` a term. The outermost `cnode` is
-//! the dictionary itself.
+//! Yoshikoder (`.ykd`): XML; `<cnode name="...">` is a category and `<pnode name="...">` a term. A single outermost `cnode`
+//! without terms is the dictionary itself.
 
 use std::collections::HashMap;
 
-use roxmltree::{Document, NodeId};
+use roxmltree::{Document, Node, NodeId};
 
 use super::{DEPTH, Reader};
 
@@ -20,12 +20,24 @@ pub(super) fn read(source: &str, reader: &mut Reader<'_>) {
         reader.broken(1, "not a Yoshikoder dictionary: its outermost element should be <dictionary>");
         return;
     }
+    if root.attribute("patternengine") == Some("regexp") {
+        reader.skipped(1, "its patterns are regular expressions, and are read as plain terms", "");
+    }
+    let named = |node: &Node<'_, '_>, name| node.is_element() && node.tag_name().name() == name;
+    let outermost: Vec<Node<'_, '_>> = root.children().filter(|n| named(n, "cnode")).collect();
+    let itself = match &outermost[..] {
+        [only] if !only.children().any(|n| named(&n, "pnode")) => Some(only.id()),
+        _ => {
+            known.insert(root.id(), (None, 0));
+            None
+        }
+    };
     for node in root.descendants().filter(|n| n.is_element() && n.id() != root.id()) {
         let line = starts.partition_point(|&start| start <= node.range().start);
         let name = node.attribute("name").unwrap_or_default().trim();
         let parent = node.parent().and_then(|parent| known.get(&parent.id()).copied());
         match (node.tag_name().name(), parent) {
-            ("cnode", None) if node.parent() == Some(root) => {
+            ("cnode", _) if Some(node.id()) == itself => {
                 known.insert(node.id(), (None, 0));
             }
             ("cnode", Some((_, depth))) if name.is_empty() || depth >= DEPTH => {
