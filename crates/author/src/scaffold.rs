@@ -17,80 +17,17 @@ use crate::text::{is_slug, one_line, quoted};
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 /// Longest name; it becomes a file name.
 const NAME_LENGTH: usize = 60;
-/// Names that a crate or a file cannot have, or that mean something else here.
-const RESERVED: &[&str] = &[
-    "abstract",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "struct",
-    "super",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield", // words of Rust
-    "alloc",
-    "build",
-    "core",
-    "deps",
-    "examples",
-    "incremental",
-    "proc-macro",
-    "std",
-    "test", // crates and folders
-    "aux",
-    "con",
-    "nul",
-    "prn", // devices of Windows
-    "lundian",
-    "lundian-abi",
-    "lundian-core",
-    "lundian-plugin",
-    "lundian-rules",
-    "rules",
-    "linear",
-    "transformer",
+/// Names that mean something else, by what they mean.
+const RESERVED: &[(&str, &str)] = &[
+    (
+        "a word of Rust",
+        "abstract as async await become box break const continue crate do dyn else enum extern false \
+        final fn for gen if impl in let loop macro match mod move mut override priv pub ref return self \
+        static struct super trait true try type typeof unsafe unsized use virtual where while yield",
+    ),
+    ("a crate of Rust's own, or a folder of cargo's", "alloc build core deps examples incremental proc-macro std test"),
+    ("a device on Windows", "aux con nul prn"),
+    ("a part of Lundian", "lundian lundian-abi lundian-core lundian-plugin lundian-rules rules linear transformer"),
 ];
 
 /// What a project is written in.
@@ -133,8 +70,13 @@ pub enum ScaffoldError {
     )]
     Name(String),
     /// The name means something else.
-    #[error("{0:?} cannot be the name of a plugin, since it has another meaning: try \"my-{0}\"")]
-    Reserved(String),
+    #[error("{name:?} cannot be the name of a plugin, since it is {meaning}: try \"my-{name}\"")]
+    Reserved {
+        /// The name.
+        name: String,
+        /// What it means.
+        meaning: &'static str,
+    },
     /// A file of the project is there already.
     #[error("{}: it exists, and nothing is overwritten: choose another folder", path.display())]
     Exists {
@@ -238,10 +180,10 @@ fn check_name(name: &str) -> Result<(), ScaffoldError> {
     {
         return Err(ScaffoldError::Name(name.to_owned()));
     }
-    if RESERVED.contains(&name) {
-        return Err(ScaffoldError::Reserved(name.to_owned()));
+    match RESERVED.iter().find(|(_, names)| names.split_whitespace().any(|n| n == name)) {
+        Some((meaning, _)) => Err(ScaffoldError::Reserved { name: name.to_owned(), meaning }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn rust(words: &Words, taxonomy: &Taxonomy, options: &ScaffoldOptions) -> Result<Vec<Draft>, ScaffoldError> {

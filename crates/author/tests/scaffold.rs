@@ -165,7 +165,7 @@ fn nothing_is_overwritten_and_names_are_checked() {
     }
     assert_eq!(
         again("rules", dir.path(), &none).to_string(),
-        "\"rules\" cannot be the name of a plugin, since it has another meaning: try \"my-rules\""
+        "\"rules\" cannot be the name of a plugin, since it is a part of Lundian: try \"my-rules\""
     );
     let elsewhere = ScaffoldOptions::default().with_lundian(Some(dir.path().to_owned()));
     let error = scaffold("x", Lang::Rust, &dir.path().join("x"), &taxonomy, &elsewhere).unwrap_err();
