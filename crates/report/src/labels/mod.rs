@@ -3,6 +3,8 @@
 mod csv;
 mod json;
 mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub(crate) mod record;
 mod table;
 
@@ -82,7 +84,15 @@ pub struct FormatEntry {
 pub type Open = for<'a> fn(Box<dyn Write + 'a>, Context<'a>) -> io::Result<Box<dyn LabelWriter + 'a>>;
 
 /// Every output format of `classify`.
-pub const FORMATS: &[FormatEntry] = &[table::ENTRY, jsonl::ENTRY, json::ENTRY, csv::ENTRY, crate::html::labels::ENTRY];
+pub const FORMATS: &[FormatEntry] = &[
+    table::ENTRY,
+    jsonl::ENTRY,
+    json::ENTRY,
+    csv::ENTRY,
+    #[cfg(feature = "parquet")]
+    parquet::ENTRY,
+    crate::html::labels::ENTRY,
+];
 
 /// The format called `name`.
 pub fn find_format(name: &str) -> Option<&'static FormatEntry> {
@@ -120,8 +130,12 @@ mod tests {
         }
     }
 
-    /// Two paragraphs, the second without a label and with a failed system, in the format `name`.
     fn written(name: &str, color: bool) -> String {
+        String::from_utf8(written_bytes(name, color)).unwrap()
+    }
+
+    /// Two paragraphs, the second without a label and with a failed system, in the format `name`.
+    fn written_bytes(name: &str, color: bool) -> Vec<u8> {
         let taxonomy = Taxonomy::china_economy();
         let thresholds = vec![0.5; taxonomy.len()];
         let systems = vec![
@@ -166,7 +180,7 @@ mod tests {
         writer.row(&row, &vec![0.0; taxonomy.len()], &[]).unwrap();
         writer.finish(&Summary { paragraphs: 2, ..Summary::default() }).unwrap();
         drop(writer);
-        String::from_utf8(out.0.take()).unwrap()
+        out.0.take()
     }
 
     fn check_first(row: &Value) {
@@ -221,6 +235,32 @@ mod tests {
         assert_eq!(cell(0, "evidence"), "overcapacity: 的货堆");
         assert_eq!(cell(1, "theses"), "");
         assert_eq!(cell(1, "failed"), "linear");
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn parquet_reads_back() {
+        use ::parquet::file::reader::{FileReader, SerializedFileReader};
+
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&written_bytes("parquet", false)).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let about = reader.metadata().file_metadata().key_value_metadata().unwrap();
+        assert!(about.iter().any(|k| k.key == "lundian.judge" && k.value.as_deref() == Some("mean")));
+        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        let cell = |row: usize, name: &str| {
+            let (_, field) = rows[row].get_column_iter().find(|(n, _)| *n == name).unwrap();
+            field.to_string()
+        };
+        assert_eq!(rows.len(), 2);
+        assert_eq!((cell(0, "id"), cell(1, "id")), ("\"a-0001\"".into(), "\"a-0002\"".into()));
+        assert_eq!((cell(0, "start"), cell(1, "start"), cell(0, "author")), ("4".into(), "null".into(), "null".into()));
+        assert_eq!((cell(0, "theses"), cell(1, "theses")), ("[\"overcapacity\"]".into(), "[]".into()));
+        let evidence =
+            "[{thesis: \"overcapacity\", start: 4, end: 7, quote: \"的货堆\", weight: 0.8, system: \"rules\"}]";
+        assert_eq!((cell(0, "evidence"), cell(1, "evidence")), (evidence.into(), "[]".into()));
+        assert_eq!((cell(0, "failed"), cell(1, "failed")), ("[]".into(), "[\"linear\"]".into()));
+        assert_eq!(cell(0, "overcapacity"), "0.93");
     }
 
     #[test]
