@@ -248,3 +248,95 @@ impl Aggregate for DawidSkene {
         self.models.iter().enumerate().map(score).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// Made by `tests/reference.py` from crowd-kit and snorkel; a vote is 1, 0, or -1 to abstain.
+    #[derive(Deserialize)]
+    struct Reference {
+        votes: Vec<Vec<i8>>,
+        majority: Vec<f64>,
+        snorkel_majority: Vec<f64>,
+        dawid_skene: Parameters,
+        label_model: Parameters,
+    }
+
+    #[derive(Deserialize)]
+    struct Parameters {
+        prior: f64,
+        sensitivity: Vec<f64>,
+        specificity: Vec<f64>,
+        posterior: Vec<f64>,
+    }
+
+    impl Parameters {
+        fn model(&self) -> Model {
+            let rates = self.sensitivity.iter().zip(&self.specificity);
+            let rates = rates.map(|(&sensitivity, &specificity)| Rates { sensitivity, specificity });
+            Model { prior: self.prior, rates: rates.collect() }
+        }
+    }
+
+    fn reference() -> (Reference, Vec<Vec<Option<bool>>>) {
+        let reference: Reference = serde_json::from_str(include_str!("../../tests/reference.json")).unwrap();
+        let cast = |v: &i8| (*v >= 0).then_some(*v == 1);
+        let votes = reference.votes.iter().map(|row| row.iter().map(cast).collect()).collect();
+        (reference, votes)
+    }
+
+    fn assert_close(got: f64, want: f64, tolerance: f64) {
+        assert!((got - want).abs() <= tolerance, "{got} for {want}");
+    }
+
+    #[test]
+    fn majority_is_that_of_crowd_kit_and_snorkel() {
+        let (reference, votes) = reference();
+        for ((votes, share), hard) in votes.iter().zip(&reference.majority).zip(&reference.snorkel_majority) {
+            let ours = majority(votes);
+            assert_close(ours, *share, 1e-12);
+            let decided = if ours == 0.5 { 0.5 } else { f64::from(u8::from(ours > 0.5)) };
+            assert_close(decided, *hard, 1e-12);
+        }
+    }
+
+    #[test]
+    fn parameters_and_posteriors_are_those_of_crowd_kit() {
+        let (reference, votes) = reference();
+        let wanted = &reference.dawid_skene;
+        let model = Model::fit(&votes, Drawn { towards: &[FIRST; 5], strength: 0.0 });
+        assert_close(model.prior, wanted.prior, 1e-6);
+        for (ours, theirs) in model.rates.iter().zip(&wanted.model().rates) {
+            assert_close(ours.sensitivity, theirs.sensitivity, 1e-6);
+            assert_close(ours.specificity, theirs.specificity, 1e-6);
+        }
+        for (votes, posterior) in votes.iter().zip(&wanted.posterior) {
+            assert_close(model.posterior(votes.iter().copied()), *posterior, 1e-6);
+        }
+    }
+
+    #[test]
+    fn posteriors_are_those_of_snorkels_label_model() {
+        let (reference, votes) = reference();
+        let model = reference.label_model.model();
+        for (votes, posterior) in votes.iter().zip(&reference.label_model.posterior) {
+            assert_close(model.posterior(votes.iter().copied()), *posterior, 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_rates_of_all_theses_steady_those_of_a_rare_one() {
+        let shared = [Rates { sensitivity: 0.8, specificity: 0.95 }, Rates { sensitivity: 0.6, specificity: 0.99 }];
+        let drawn = Drawn { towards: &shared, strength: 20.0 };
+        let mut votes = vec![vec![Some(false), Some(false)]; 200];
+        votes.push(vec![Some(true), Some(false)]);
+        let model = Model::fit(&votes, drawn);
+        for (rates, shared) in model.rates.iter().zip(shared) {
+            assert!((rates.sensitivity - shared.sensitivity).abs() < 0.05, "{rates:?}");
+        }
+        assert!(model.prior < 0.02);
+    }
+}

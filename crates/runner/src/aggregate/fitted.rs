@@ -39,6 +39,9 @@ pub struct Fitted {
     /// By aggregate, from which combined score on a thesis counts as argued; also of aggregates that learn nothing else.
     #[serde(default)]
     pub thresholds: BTreeMap<String, Thresholds>,
+    /// Figures on files that it was not fitted on, by `FILE.SYSTEM.METRIC`.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
     /// Parameters of `weighted`.
     pub(super) weighted: Option<WeightedFit>,
     /// Parameters of `stack`.
@@ -124,6 +127,7 @@ impl Fitted {
             data: Vec::new(),
             correlated: Vec::new(),
             thresholds: BTreeMap::new(),
+            metrics: BTreeMap::new(),
             weighted: None,
             stack: None,
             dawid_skene: None,
@@ -142,6 +146,7 @@ impl Fitted {
         self.dawid_skene = other.dawid_skene.or(self.dawid_skene.take());
         self.cascade = other.cascade.or(self.cascade.take());
         self.thresholds.extend(other.thresholds);
+        self.metrics.extend(other.metrics);
         self.correlated.extend(other.correlated);
         self.data.extend(other.data);
     }

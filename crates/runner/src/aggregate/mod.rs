@@ -71,6 +71,9 @@ impl Panel {
     }
 }
 
+type Build = fn(&Panel, Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError>;
+type Learn = fn(&Training<'_>, &FitOptions, &mut Fitted) -> Result<(), FitError>;
+
 /// One way to combine.
 #[derive(Clone, Copy)]
 pub struct Entry {
@@ -79,9 +82,9 @@ pub struct Entry {
     /// What it does, in a line.
     pub doc: &'static str,
     /// Makes it for a panel, with what was learned for it; see [`for_panel`](Self::for_panel).
-    build: fn(&Panel, Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError>,
+    build: Build,
     /// Learns, if it has to, and writes what it learned.
-    fit: Option<fn(&Training<'_>, &FitOptions, &mut Fitted) -> Result<(), FitError>>,
+    fit: Option<Learn>,
 }
 
 impl Entry {

@@ -83,12 +83,12 @@ fn fit(training: &Training<'_>, _: &FitOptions, fitted: &mut Fitted) -> Result<(
     let mut rates = vec![vec![Rates::default(); systems]; theses];
     let mut pooled = vec![Rates::default(); systems];
     for &row in training.rows() {
-        for thesis in 0..theses {
+        for (thesis, of_thesis) in rates.iter_mut().enumerate() {
             let argued = training.argues(row, thesis);
-            for system in 0..systems {
+            for (system, (own, pooled)) in of_thesis.iter_mut().zip(&mut pooled).enumerate() {
                 if let Some(voted) = training.vote(system, row, thesis) {
-                    rates[thesis][system].add(argued, voted);
-                    pooled[system].add(argued, voted);
+                    own.add(argued, voted);
+                    pooled.add(argued, voted);
                 }
             }
         }
