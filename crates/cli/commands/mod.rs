@@ -44,8 +44,8 @@ pub(crate) enum Command {
     Thesis(thesis::Command),
     /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Print the man page
-    Man,
+    /// Print the man page, of the program or of a command
+    Man(man::Args),
 }
 
 /// Runs the command that the user typed.
@@ -68,6 +68,6 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Plugin(command) => plugin::run(&command, global),
         Command::Thesis(command) => thesis::run(&command, global),
         Command::Completions(args) => completions::run(&args),
-        Command::Man => man::run(),
+        Command::Man(args) => man::run(&args),
     }
 }
