@@ -62,8 +62,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("how-good", "How good is each system?", "各方法的总体表现"),
     (
         "how-good-doc",
-        "F1 runs from 0 to 1 and is high only if a system finds most of what people labelled (recall) and little else (precision); the whisker is where F1 would fall in 95 of 100 samples like this one, so systems with overlapping whiskers may be equally good.",
-        "F1 介于 0 与 1 之间：既找得全（召回率）又找得准（精确率）时才高。横线为 95% 置信区间：若再抽一百份类似样本，约有九十五份落在其中；区间重叠的方法可能不分高下。",
+        "F1 runs from 0 to 1 and is high only if a system finds most of what people labelled (recall) and little else (precision); the whisker is the 95 % interval, how far off F1 may be because this is a sample and not everything ever written. Whether two systems differ is tested below.",
+        "F1 介于 0 与 1 之间：既找得全（召回率）又找得准（精确率）时才高。横线为 95% 置信区间，即样本有限所带来的误差范围。两种方法是否有差异，见下文的检验。",
     ),
     ("macro-f1", "Macro F1 (each thesis counts alike)", "宏平均 F1（各论点同等重要）"),
     ("micro-f1", "Micro F1 (each label counts alike)", "微平均 F1（各标注同等重要）"),

@@ -31,8 +31,11 @@ pub(super) const ENTRY: FormatEntry = FormatEntry {
 /// Rows of a row group.
 const GROUP: usize = 10_000;
 
+/// Takes a column of text from a paragraph.
+type TextOf = fn(&Paragraph) -> &str;
+
 /// The columns of text; an empty one is null.
-const TEXTS: [(&str, fn(&Paragraph) -> &str); 9] = [
+const TEXTS: [(&str, TextOf); 9] = [
     ("id", |p| &p.id),
     ("doc", |p| &p.doc),
     ("title", |p| &p.title),
