@@ -127,7 +127,7 @@ impl Report<'_> {
                 div.scroll tabindex="0" {
                     table data-sort {
                         thead { tr {
-                            (sorted(lang.t("pair"), false)) (sorted(lang.t("paragraphs"), true))
+                            (sorted(lang.t("pair"), false)) (sorted(lang.t("paragraphs-head"), true))
                             (sorted(lang.t("equal-sets"), true)) (sorted(lang.t("kappa"), true)) th.n { "95 %" }
                             (sorted("AC1", true)) th.n { "95 %" } (sorted(lang.t("both"), true))
                             (sorted(lang.t("only-first"), true)) (sorted(lang.t("only-second"), true))
@@ -194,7 +194,7 @@ impl Report<'_> {
                 table.f0 data-sort {
                     thead { tr {
                         (sorted(lang.t("thesis"), false)) (sorted("α", true)) th.n { "95 %" }
-                        (sorted(lang.t("given"), true)) (sorted(lang.t("paragraphs"), true))
+                        (sorted(lang.t("given"), true)) (sorted(lang.t("paragraphs-head"), true))
                     } }
                     tbody {
                         tr {

@@ -13,7 +13,7 @@ use crate::table::{Column, Table, title, truncated};
 /// Disagreements shown; the other formats have them all.
 const SHOWN: usize = 10;
 
-/// A comparison as text, at most `width` columns where names allow it.
+/// A comparison as text. Paragraphs are cut to `width` columns; tables are as wide as their figures.
 pub fn comparison_table(
     comparison: &Comparison,
     to_label: &[ToLabel<'_>],
@@ -31,7 +31,8 @@ pub fn comparison_table(
     );
     out.push_str(&agreement_sections(&comparison.agreement, taxonomy, color));
     if !to_label.is_empty() {
-        let heading = format!("Most informative disagreements ({SHOWN} of {})", comparison.disagreements.len());
+        let (shown, all) = (SHOWN.min(to_label.len()), comparison.disagreements.len());
+        let heading = format!("Most informative disagreements ({shown} of {all})");
         let _ = writeln!(out, "{}", title(&heading, color));
         for item in to_label.iter().take(SHOWN) {
             out.push_str(&disagreement(item, taxonomy, width));

@@ -331,8 +331,8 @@ impl Report<'_> {
                         div.scroll tabindex="0" {
                             table data-sort {
                                 thead { tr {
-                                    (sorted(&slices[0].key, false)) (sorted(lang.t("paragraphs"), true))
-                                    (sorted(lang.t("labels"), true))
+                                    (sorted(&slices[0].key, false)) (sorted(lang.t("paragraphs-head"), true))
+                                    (sorted(lang.t("labels-head"), true))
                                     @for (_, s) in self.systems() { (sorted(&s.name, true)) }
                                 } }
                                 tbody {

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::figures::{UNDEFINED, difference, figure, interval, optional, p_value, percent};
 use crate::table::{Column, Table, title};
 
-/// An evaluation as text, at most `width` columns where names allow it.
+/// An evaluation as text. As many systems stand side by side as fit into `width` columns; the rest follow below.
 pub fn evaluation_table(evaluation: &Evaluation, taxonomy: &Taxonomy, color: bool, width: usize) -> String {
     let mut out = String::new();
     let mut section = |name: &str, body: &dyn std::fmt::Display| {

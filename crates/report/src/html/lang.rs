@@ -43,6 +43,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("skip", "Skip to the text", "跳到正文"),
     ("theses", "Theses", "论点"),
     ("labels", "labels", "个标注"),
+    ("paragraphs-head", "Paragraphs", "段落数"),
+    ("labels-head", "Labels", "标注数"),
     ("documents", "documents", "个文档"),
     ("system", "System", "方法"),
     ("kind", "Kind", "类型"),
