@@ -1,8 +1,8 @@
 """Prints the plugin beside scikit-learn's character TF-IDF and logistic regression, trained on the same files.
 
     pip install scikit-learn
-    cargo build --release -p lundian-linear --example train_linear
-    python compare_sklearn.py CORPUS target/release/examples/train_linear
+    cargo build --release
+    python compare_sklearn.py CORPUS target/release/lundian
 
 CORPUS is a folder with gold/ and synthetic/. For both, the one threshold that makes micro-F1 and macro-F1 together
 largest on gold/dev.jsonl is used for gold/dev-ood.jsonl, too.
@@ -12,6 +12,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -54,10 +55,13 @@ print(f"scikit-learn  {len(texts)} samples, {x.shape[1]} n-grams, {seconds:.1f} 
 for name, scores, argued in [("dev.jsonl", dev_scores, dev), ("dev-ood.jsonl", ood_scores, ood)]:
     print("scikit-learn  {}: macro {:.3f} micro {:.3f}".format(name, *f1(scores >= threshold, argued)))
 
-command = [program, "--dev", corpus / "gold/dev.jsonl", "--test", corpus / "gold/dev-ood.jsonl"]
-command += ["--calibrate-on", "double, adjudicated", "--calibrate-on", "written"]
-for name in train:
-    command += ["--gold", corpus / name]
-result = subprocess.run(command, capture_output=True, text=True, check=True)
-for line in result.stdout.splitlines():
-    print(f"lundian       {line}")
+with tempfile.TemporaryDirectory() as folder:
+    command = [program, "train", "linear", "--output", folder]
+    command += ["--tune", corpus / "gold/dev.jsonl", "--test", corpus / "gold/dev-ood.jsonl"]
+    command += ["--calibrate-on", "double, adjudicated", "--calibrate-on", "written"]
+    for name in train:
+        command += ["--gold", corpus / name]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+for line in result.stderr.splitlines():
+    if "f1" in line or "samples" in line:
+        print(f"lundian       {line}")

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use lundian_core::{Batch, Classifier as _, Output, Sample, Taxonomy, Unit};
-use lundian_eval::{Labels, Mode, Objective};
-use lundian_linear::{DataFile, Linear, Params, sha256, train};
+use lundian_core::{Batch, Classifier as _, Kind, Output, Sample, Taxonomy, Thresholds, Unit};
+use lundian_eval::SystemOutput;
+use lundian_linear::{DataFile, Linear, Model, Params, best_threshold, sha256, train};
 use serde::Deserialize as _;
 
 use crate::Outcome;
@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Other labelled samples, to choose the threshold on [default: held-out parts of the samples]
     #[arg(long, value_name = "FILE")]
     tune: Option<PathBuf>,
+    /// Further labelled samples to measure the model on; the figures are stored with it (repeatable)
+    #[arg(long, value_name = "FILE")]
+    test: Vec<PathBuf>,
     /// Calibrate only on samples whose key `source` has this value: those whose label frequencies are the real ones
     /// (repeatable)
     #[arg(long, value_name = "SOURCE")]
@@ -46,18 +49,18 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     })?;
     model.data = data(args, &taxonomy)?;
     if let Some(tune) = &args.tune {
-        let tuning = scoring::read_gold(&[tune], &taxonomy)?;
-        scoring::refuse_overlap(&samples, &tuning)?;
-        let linear = Linear::new(model.clone(), &taxonomy);
-        let scores = score(&linear, &tuning, &taxonomy)?;
-        model.thresholds =
-            lundian_eval::choose_thresholds(&tuning, &scores, &taxonomy, Mode::Global, Objective::MacroF1, &name(tune));
-        let predicted = Labels::of_output(&scores, &model.thresholds.resolve(&taxonomy));
-        let counts = lundian_eval::counts(&Labels::of_samples(&tuning, taxonomy.len()), &predicted);
-        for (metric, value) in
-            [("macro_f1", lundian_eval::macro_average(&counts).f1), ("micro_f1", lundian_eval::micro(&counts).f1)]
-        {
-            model.metrics.insert(format!("{}.{metric}", name(tune)), (value * 1e4).round() / 1e4);
+        let tuning = held_out(tune, &samples, &taxonomy)?;
+        let output = score(&model, &tuning, &taxonomy)?;
+        let argued: Vec<bool> = tuning.iter().flat_map(|s| (0..taxonomy.len()).map(|t| s.argues(t))).collect();
+        let global = best_threshold(taxonomy.len(), output.scores(), &argued);
+        let origin = format!("chosen on {} for the largest sum of micro-F1 and macro-F1", name(tune));
+        model.thresholds = Thresholds { origin, ..Thresholds::uniform(global) };
+    }
+    for path in args.tune.iter().chain(&args.test) {
+        let figures = measure(&model, &held_out(path, &samples, &taxonomy)?, &taxonomy)?;
+        for (metric, value) in figures {
+            output::say(format_args!("{}: {metric} {value:.4}", name(path)));
+            model.metrics.insert(format!("{}.{metric}", name(path)), (value * 1e4).round() / 1e4);
         }
     }
     model.save(&args.output)?;
@@ -97,9 +100,38 @@ fn name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
 }
 
-fn score(linear: &Linear, samples: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Output> {
+/// Samples that the model was not trained on.
+fn held_out(path: &PathBuf, trained: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Vec<Sample>> {
+    let samples = scoring::read_gold(&[path], taxonomy)?;
+    scoring::refuse_overlap(trained, &samples)?;
+    Ok(samples)
+}
+
+fn score(model: &Model, samples: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Output> {
     let units: Vec<Unit<'_>> = samples.iter().map(|s| Unit::from(&s.paragraph)).collect();
     let mut out = Output::new(units.len(), taxonomy.len());
-    linear.classify(&Batch::new(&units).without_evidence(), &mut out)?;
+    Linear::new(model.clone(), taxonomy).classify(&Batch::new(&units), &mut out)?;
     Ok(out)
+}
+
+/// The figures that are stored with a model.
+fn measure(model: &Model, samples: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let output = score(model, samples, taxonomy)?;
+    let system = SystemOutput {
+        name: "linear",
+        kind: Kind::Linear,
+        output: &output,
+        thresholds: &model.thresholds,
+        seconds: 0.0,
+    };
+    let options = lundian_eval::Options { draws: 0, ..lundian_eval::Options::default() };
+    let evaluation = lundian_eval::evaluate(samples, &[system], taxonomy, &options)?;
+    let report = &evaluation.systems[0];
+    let figures = [
+        ("macro_f1", Some(report.macro_average.prf.f1)),
+        ("micro_f1", Some(report.micro.prf.f1)),
+        ("ece", report.ece),
+        ("evidence_token_f1", report.evidence.token_f1),
+    ];
+    Ok(figures.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
