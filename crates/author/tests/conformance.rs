@@ -19,6 +19,8 @@ fn checked(name: &str, manifest: &str, settings: &Value, options: &CheckOptions)
     let dir = tempfile::tempdir().unwrap();
     let library = format!("{DLL_PREFIX}{name}{DLL_SUFFIX}");
     std::fs::copy(std::env::current_exe().unwrap().with_file_name(&library), dir.path().join(&library)).unwrap();
+    // The shared library of a bundled plugin is built under another name here.
+    let manifest: String = manifest.lines().filter(|l| !l.starts_with("library")).map(|l| format!("{l}\n")).collect();
     std::fs::write(dir.path().join("plugin.toml"), format!("library = \"{name}\"\n{manifest}")).unwrap();
     let plugin = Candidate::at(dir.path()).unwrap();
     let none: [&str; 0] = [];
