@@ -26,6 +26,8 @@ fn inputs_that_cannot_be_read_are_named_and_the_others_go_on() {
         assert_eq!(run.rows().len(), 1, "{what}");
         assert_eq!(run.rows()[0]["labels"][0]["thesis"], "overcapacity");
     }
+    home.run(&["classify", "binary.txt", "-o", "x.jsonl"]).exits(2).says(&["binary.txt", "none of the input"]);
+    assert!(!home.work().join("x.jsonl").exists());
     home.run(&["classify", "missing.md"]).exits(2).says(&["missing.md"]);
     std::fs::create_dir(home.work().join("nothing")).unwrap();
     home.run(&["classify", "nothing"]).exits(2).says(&["nothing"]);
@@ -42,6 +44,8 @@ fn wrong_settings_name_their_place_and_the_mend() {
     home.run(&["classify", &good, "--threshold", "2"]).exits(2).says(&["between 0 and 1"]);
     home.run(&["classify", &good, "-f", "nothing"]).exits(2).says(&["jsonl"]);
     home.run(&["classify", &good, "-o", "no/such/folder/x.csv"]).exits(2).says(&["no/such/folder"]);
+    home.run(&["classify", &good, "-o", "x.docx"]).exits(2).says(&["x.docx", ".jsonl", "--format"]);
+    home.run(&["segment", &good, "-o", "x.docx"]).exits(2).says(&["x.docx", "--format"]);
     home.run(&["classify", &good, "--taxonomy", "no.toml"]).exits(2).says(&["no.toml"]);
     home.run(&["thesis", "show", "overcapacty"]).exits(2).says(&["overcapacity"]);
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, ValueEnum};
 use lundian_report::ReportFormat;
@@ -148,10 +149,19 @@ pub(crate) fn choose_format<W>(
     formats: &'static [ReportFormat<W>],
     flag: Option<&str>,
     output: Option<&Path>,
-) -> &'static ReportFormat<W> {
-    flag.and_then(|name| ReportFormat::find(formats, name))
-        .or_else(|| output.and_then(|path| ReportFormat::of_path(formats, path)))
-        .unwrap_or(&formats[0])
+) -> anyhow::Result<&'static ReportFormat<W>> {
+    match (flag.and_then(|name| ReportFormat::find(formats, name)), output) {
+        (Some(format), _) => Ok(format),
+        (None, Some(path)) => ReportFormat::of_path(formats, path)
+            .ok_or_else(|| unknown_ending(path, formats.iter().flat_map(|f| f.endings).copied())),
+        (None, None) => Ok(&formats[0]),
+    }
+}
+
+/// The error about an output file whose ending says nothing.
+pub(crate) fn unknown_ending<'a>(path: &Path, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
+    let known: Vec<String> = known.map(|e| format!(".{e}")).collect();
+    anyhow!("{}: its ending stands for no format ({} do): say --format", path.display(), known.join(", "))
 }
 
 /// The languages of pages.

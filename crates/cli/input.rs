@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use anyhow::bail;
 use lundian_core::Paragraph;
 use lundian_text::{Item, Options, Reader};
 
@@ -45,6 +46,11 @@ pub(crate) struct ErrorCount(Arc<AtomicUsize>);
 impl ErrorCount {
     pub(crate) fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Fails if errors are all that there was.
+    pub(crate) fn refuse_nothing(&self, paragraphs: usize) -> anyhow::Result<()> {
+        if paragraphs == 0 && self.get() > 0 { bail!("none of the input could be read") } else { Ok(()) }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = Config::load(global)?.taxonomy(global)?;
     let output = args.destination.output.as_deref();
-    let format = choose_format(AGREEMENT_FORMATS, args.format.as_deref(), output);
+    let format = choose_format(AGREEMENT_FORMATS, args.format.as_deref(), output)?;
     let mut files: Vec<(String, Vec<Sample>)> = Vec::new();
     let mut errors = 0;
     for path in &args.files {

@@ -9,7 +9,7 @@ use lundian_runner::aggregate::{self, AGGREGATES};
 use lundian_runner::{Judge, Options, RunError, Summary, System};
 
 use crate::Outcome;
-use crate::cli::{Destination, Global, Input, ReportLang, Systems};
+use crate::cli::{Destination, Global, Input, ReportLang, Systems, unknown_ending};
 use crate::config::{self, Config};
 use crate::input::Paragraphs;
 use crate::manifest::Manifest;
@@ -107,6 +107,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         summary
     };
     progress.finish_and_clear();
+    lost.refuse_nothing(summary.paragraphs)?;
     sink.commit()?;
     if let Some(output) = &args.destination.output {
         let used = used_thresholds(&judge, &taxonomy);
@@ -118,10 +119,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 
 /// The format: the flag's, else that of the output file's ending, else the settings', else the table.
 fn choose_format(args: &Args, config: &Config) -> anyhow::Result<&'static FormatEntry> {
-    let by_ending = args.destination.output.as_deref().and_then(format_of_path);
-    let name = match (&args.format, by_ending) {
+    let name = match (&args.format, args.destination.output.as_deref()) {
         (Some(name), _) => name,
-        (None, Some(format)) => return Ok(format),
+        (None, Some(path)) => {
+            let endings = FORMATS.iter().flat_map(|f| f.endings).copied();
+            return format_of_path(path).ok_or_else(|| unknown_ending(path, endings));
+        }
         (None, None) => config.format.as_deref().unwrap_or("table"),
     };
     let known = || FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");

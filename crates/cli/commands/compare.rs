@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
     let output = args.destination.output.as_deref();
-    let format = choose_format(COMPARISON_FORMATS, args.format.as_deref(), output);
+    let format = choose_format(COMPARISON_FORMATS, args.format.as_deref(), output)?;
     let systems::Built { systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
     if systems.len() < 2 {
         bail!("a comparison takes two plugins or more; `lundian plugin list` names them");
@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let lost = input.errors();
     let inputs = input.files();
     let paragraphs: Vec<_> = input.collect();
+    lost.refuse_nothing(paragraphs.len())?;
     let mut options = Options::default();
     if let Some(threads) = args.systems.threads.or(config.threads) {
         options.threads = threads;

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
     let output = args.destination.output.as_deref();
-    let format = choose_format(EVALUATION_FORMATS, args.format.as_deref(), output);
+    let format = choose_format(EVALUATION_FORMATS, args.format.as_deref(), output)?;
     let systems::Built { systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
     let aggregates = scoring::aggregates(&args.aggregate, systems.len())?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;

@@ -3,7 +3,7 @@
 use lundian_report::{SEGMENT_FORMATS, SegmentFormat, SegmentWriter};
 
 use crate::Outcome;
-use crate::cli::{Destination, Global, Input};
+use crate::cli::{Destination, Global, Input, unknown_ending};
 use crate::config::Config;
 use crate::input::Paragraphs;
 use crate::output::Sink;
@@ -25,17 +25,25 @@ fn format_names() -> clap::builder::PossibleValuesParser {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
-    let ending = args.destination.output.as_ref().and_then(|p| p.extension()).and_then(|e| e.to_str());
+    let output = args.destination.output.as_deref();
+    let ending = output.and_then(|p| p.extension()).and_then(|e| e.to_str());
     let name = args.format.as_deref().or(ending);
-    let format = SEGMENT_FORMATS.iter().find(|(n, _)| name == Some(n)).map_or(SegmentFormat::Table, |(_, f)| *f);
+    let format = match (SEGMENT_FORMATS.iter().find(|(n, _)| name == Some(n)), output) {
+        (Some((_, format)), _) => *format,
+        (None, Some(path)) => return Err(unknown_ending(path, SEGMENT_FORMATS.iter().map(|(n, _)| *n))),
+        (None, None) => SegmentFormat::Table,
+    };
     let paragraphs = Paragraphs::open(&args.input, &config)?;
     let lost = paragraphs.errors();
-    let mut sink = Sink::open(args.destination.output.as_deref())?;
+    let mut sink = Sink::open(output)?;
     let mut writer = SegmentWriter::new(format, Box::new(&mut sink))?;
+    let mut count = 0;
     for paragraph in paragraphs {
         writer.row(&paragraph)?;
+        count += 1;
     }
     writer.finish()?;
+    lost.refuse_nothing(count)?;
     sink.commit()?;
     Ok(if lost.get() > 0 { Outcome::Partly } else { Outcome::Done })
 }
