@@ -8,7 +8,8 @@
 //!
 //! `--gold` are the files that the linear model was trained on, in that order: it is cross-fitted on them, so that its
 //! scores are those for paragraphs that it has not seen. The aggregates learn from those of them that `--fit` names, and
-//! their thresholds are chosen on `--dev`; only `--test` is then an honest figure.
+//! their thresholds are chosen on `--dev` for `--metric` (macro or micro F1); only `--test` is then an honest figure. The
+//! plugins keep the thresholds that are stored with them, since those are what they vote by.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::{env, fs};
 
 use lundian_core::{Batch, Classifier, Kind, Output, Sample, Setup, Taxonomy, Thresholds, Unit};
-use lundian_eval::{Evaluation, Mode, Objective, SystemOutput, choose_thresholds, evaluate, read_gold};
+use lundian_eval::{Evaluation, Objective, SystemOutput, evaluate, read_gold};
 use lundian_linear::{Linear, Params};
 use lundian_plugin::Plugin;
 use lundian_rules::Rules;
@@ -41,6 +42,7 @@ struct Args {
     dev: PathBuf,
     test: Vec<PathBuf>,
     out: Option<PathBuf>,
+    objective: Objective,
 }
 
 /// Samples, and by system of the panel their scores.
@@ -57,13 +59,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("rules", Kind::Rules, Arc::new(Rules::create(&setup)?)),
         ("linear", Kind::Linear, Arc::new(Linear::create(&setup)?)),
     ];
-    let mut systems: Vec<System> = classifiers.into_iter().map(|(n, kind, c)| System::new(n, kind, c)).collect();
+    let systems: Vec<System> = classifiers.into_iter().map(|(n, kind, c)| System::new(n, kind, c)).collect();
 
-    // The systems' own thresholds, too, are those of the dev file.
     let dev = score(read(&args.dev, &taxonomy)?, &systems, &taxonomy)?;
-    for (system, scores) in systems.iter_mut().zip(&dev.scores) {
-        system.thresholds = thresholds(&dev.samples, scores, &taxonomy, &name(&args.dev));
-    }
     let panel = Panel::new(&systems, &taxonomy);
     let (fitting, data) = cross_fitted(&args, &systems, &taxonomy)?;
     let training = training(&panel, &fitting)?;
@@ -79,14 +77,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     fitted.data = data;
     fitted.correlated = correlated(&training);
     fitted.correlated.iter().for_each(|c| println!("{}", c.sentence()));
-    fitted.tune_thresholds(&self::training(&panel, &dev)?, &taxonomy, Objective::MacroF1, &name(&args.dev))?;
+    fitted.tune_thresholds(&self::training(&panel, &dev)?, &taxonomy, args.objective, &name(&args.dev))?;
 
     for path in std::iter::once(&args.dev).chain(&args.test) {
         let file = name(path);
         let scored = score(read(path, &taxonomy)?, &systems, &taxonomy)?;
         let evaluation = measure(&scored, &systems, &panel, &fitted, &taxonomy)?;
         say(&file, &evaluation);
-        for report in &evaluation.systems {
+        for report in evaluation.systems.iter().filter(|s| s.kind != Kind::Baseline) {
             for (metric, value) in [("macro_f1", report.macro_average.prf.f1), ("micro_f1", report.micro.prf.f1)] {
                 let key = format!("{file}.{}.{metric}", report.name);
                 fitted.metrics.insert(key, (value * 1e4).round() / 1e4);
@@ -110,6 +108,8 @@ fn parse(mut flags: impl Iterator<Item = String>) -> Result<Args, String> {
             "--dev" => args.dev = value,
             "--test" => args.test.push(value),
             "-o" => args.out = Some(value),
+            "--metric" if value.as_os_str() == "macro" => args.objective = Objective::MacroF1,
+            "--metric" if value.as_os_str() == "micro" => args.objective = Objective::MicroF1,
             _ => return Err(format!("unknown flag {flag}")),
         }
     }
@@ -181,10 +181,6 @@ fn output(samples: &[Sample], scores: &[f32], taxonomy: &Taxonomy) -> Output {
     let mut output = Output::new(samples.len(), taxonomy.len());
     output.scores_mut().copy_from_slice(scores);
     output
-}
-
-fn thresholds(samples: &[Sample], scores: &[f32], taxonomy: &Taxonomy, file: &str) -> Thresholds {
-    choose_thresholds(samples, &output(samples, scores, taxonomy), taxonomy, Mode::Global, Objective::MacroF1, file)
 }
 
 /// Every system, and every aggregate that can be had.

@@ -411,11 +411,14 @@ fn a_run_with_a_cascade_spares_systems_and_changes_nothing() {
         };
         let (full, summary) = all(None, 2);
         assert_eq!((summary.stages.len(), summary.stages[0].paragraphs), (1, 900));
+        assert!(summary.stages_in_words(&systems).is_empty());
         assert_eq!(replays[1].asked.swap(0, Ordering::Relaxed), 900);
         let (spared, summary) = all(judge.gate(), 3);
         let asked = replays[1].asked.load(Ordering::Relaxed);
         assert!(asked > 0 && asked < 800, "{asked}");
         assert_eq!(summary.stages.iter().map(|s| s.paragraphs).collect::<Vec<_>>(), [900, asked]);
+        let words = summary.stages_in_words(&systems);
+        assert!(words[1].starts_with(&format!("stage 2 (system-1): {asked} paragraphs (")), "{words:?}");
         assert_eq!((summary.systems[1].judged, summary.systems[1].spared), (asked, 900 - asked));
         assert_eq!(summary.systems[0].failed, if fails { 180 } else { 0 });
         for (i, (full, spared)) in full.iter().zip(&spared).enumerate() {

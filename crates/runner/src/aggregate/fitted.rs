@@ -20,6 +20,9 @@ use super::{AGGREGATES, AggregateError, Entry, Panel};
 /// The format that this version writes, and the only one so far.
 const FORMAT: u32 = 1;
 
+/// What is built in, for the bundled plugins.
+const BUNDLED: &str = include_str!("../../../../models/ensemble/model.toml");
+
 /// Learned parameters of aggregates for one panel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -133,6 +136,11 @@ impl Fitted {
             dawid_skene: None,
             cascade: None,
         }
+    }
+
+    /// What was learned for the bundled plugins; see `models/ensemble`.
+    pub fn bundled() -> Self {
+        Self::from_toml(BUNDLED).expect("the built-in parameters are checked by a test")
     }
 
     /// Takes over what `other`, fitted for the same panel, has learned.
@@ -318,4 +326,28 @@ pub enum FittedError {
         /// The threshold.
         value: f32,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_in_can_be_read_and_every_thesis_is_in_the_taxonomy() {
+        let fitted = Fitted::bundled();
+        let taxonomy = Taxonomy::china_economy();
+        let panel = Panel {
+            names: fitted.panel.clone(),
+            theses: taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
+            thresholds: vec![vec![0.5; taxonomy.len()]; fitted.panel.len()],
+        };
+        let learned = fitted.methods();
+        assert!(["weighted", "stack", "dawid-skene"].iter().all(|m| learned.contains(m)));
+        for entry in AGGREGATES.iter().filter(|e| !e.is_learned() || learned.contains(&e.name)) {
+            let aggregate = entry.for_panel(&panel, Some(&fitted)).unwrap();
+            assert!(aggregate.thresholds().origin.contains("chosen on"), "{}", entry.name);
+        }
+        let weighted = fitted.weighted.unwrap();
+        assert!(weighted.slugs().all(|slug| taxonomy.index(slug).is_some()));
+    }
 }

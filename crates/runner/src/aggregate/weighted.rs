@@ -35,6 +35,12 @@ pub(super) struct WeightedFit {
 }
 
 impl WeightedFit {
+    /// The theses that have weights of their own.
+    #[cfg(test)]
+    pub(super) fn slugs(&self) -> impl Iterator<Item = &str> {
+        self.theses.keys().map(String::as_str)
+    }
+
     pub(super) fn fault(&self, systems: usize) -> Option<String> {
         let all = || std::iter::once(&self.shared).chain(self.theses.values());
         if all().any(|w| w.len() != systems) {
