@@ -1,0 +1,79 @@
+//! Encoders: from packed tokens to one vector per token.
+//!
+//! The decision that matters: an encoder is an embedding and a row of layers that can be run one by one. Training can
+//! then keep what frozen lower layers give, and run only those above.
+//!
+//! A new architecture is one file and one line of [`open`].
+
+mod bert;
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use serde_json::Value;
+
+use crate::ModelError;
+use crate::ops::{self, Sequences};
+
+/// Tokens of several sequences, one after another.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokens {
+    /// Number of each token in the vocabulary.
+    pub(crate) ids: Vec<u32>,
+    /// The tokens of each sequence.
+    pub(crate) sequences: Sequences,
+}
+
+/// How much of what layers give is dropped in training, and by which draw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dropout {
+    pub(crate) rate: f32,
+    pub(crate) seed: u64,
+}
+
+impl Dropout {
+    pub(crate) const NONE: Self = Self { rate: 0.0, seed: 0 };
+
+    /// Drops of `x`; `place` tells the draws of one pass apart.
+    pub(crate) fn apply(self, x: &Tensor, place: u64) -> Result<Tensor> {
+        ops::dropout(x, self.rate, self.seed.wrapping_add(place.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+}
+
+/// An encoder with its weights.
+pub(crate) trait Encoder: Send + Sync {
+    /// Numbers per token.
+    fn width(&self) -> usize;
+    /// Number of layers.
+    fn depth(&self) -> usize;
+    /// The most tokens of a sequence.
+    fn max_tokens(&self) -> usize;
+    /// Number of pieces that it has a vector for.
+    fn vocabulary(&self) -> usize;
+    /// What goes into the first layer: `tokens x width`.
+    fn embed(&self, tokens: &Tokens) -> Result<Tensor>;
+    /// What comes out of layer number `layer`, given what came out of the one before: `tokens x width`.
+    fn layer(&self, layer: usize, x: &Tensor, sequences: &Sequences, dropout: Dropout) -> Result<Tensor>;
+
+    /// All layers from number `from` on.
+    fn layers(&self, from: usize, mut x: Tensor, sequences: &Sequences, dropout: Dropout) -> Result<Tensor> {
+        for layer in from..self.depth() {
+            x = self.layer(layer, &x, sequences, dropout)?;
+        }
+        Ok(x)
+    }
+}
+
+/// The encoder that `config` (of a `config.json`) describes, with the weights behind `weights`.
+pub(crate) fn open(config: &Value, weights: VarBuilder<'_>) -> std::result::Result<Box<dyn Encoder>, ModelError> {
+    let model_type = config["model_type"].as_str().unwrap_or_default();
+    match model_type {
+        "bert" | "roberta" | "xlm-roberta" => Ok(Box::new(bert::Bert::new(config, weights)?)),
+        other => Err(ModelError::Architecture(other.to_owned())),
+    }
+}
+
+/// The layer that a weight belongs to by its name (`...layer.3...`), if to one.
+pub(crate) fn layer_of(name: &str) -> Option<usize> {
+    let (_, rest) = name.split_once("layer.")?;
+    rest.split('.').next()?.parse().ok()
+}

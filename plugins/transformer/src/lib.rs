@@ -1,0 +1,164 @@
+//! Encoders on candle: fine-tuned on labelled samples, in Rust, or taken from a Hugging Face folder.
+//!
+//! The decision that matters: a batch is packed, not padded (see `ops`), so that a paragraph's scores do not depend on
+//! its neighbours, and training on a few cores of a CPU is quick enough to be of use.
+
+mod encoder;
+mod error;
+mod evidence;
+mod model;
+mod ops;
+mod optimiser;
+mod params;
+mod random;
+mod threshold;
+mod tokens;
+mod train;
+mod weights;
+
+use std::path::PathBuf;
+
+use lundian_plugin::{Batch, Classifier, ClassifierError, Evidence, Output, Plugin, Setup, Taxonomy, Thresholds};
+use rayon::prelude::*;
+use serde::Deserialize;
+
+use evidence::Clauses;
+
+pub use error::ModelError;
+pub use model::{Base, Calibration, DataFile, FORMAT, MANIFEST, Model, sha256};
+pub use params::{Params, ParamsError, ValidParams};
+pub use tokens::Lengths;
+pub use train::{Job, Progress, TrainError, train};
+
+/// Evidence is shown from this part of a thesis's threshold on: below it nobody will ask for it.
+const EVIDENCE_FROM: f32 = 0.5;
+/// Paragraphs that go through the encoder together, on one thread.
+const TOGETHER: usize = 8;
+
+/// The settings of the plugin.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// Folder of the model, relative to the plugin's folder.
+    model: PathBuf,
+}
+
+/// A model at work on a taxonomy.
+#[derive(Debug)]
+pub struct Transformer {
+    model: Model,
+    /// Of each thesis of the taxonomy, its number in the model; theses that the model does not know are abstained from.
+    columns: Vec<Option<usize>>,
+    /// Of each thesis of the taxonomy, the score from which on evidence is given.
+    evidence_from: Vec<f32>,
+}
+
+impl Transformer {
+    /// The classifier that `model` gives for `taxonomy`; theses are matched by slug.
+    ///
+    /// # Errors
+    /// If the model knows none of the taxonomy's theses.
+    pub fn new(model: Model, taxonomy: &Taxonomy) -> Result<Self, ClassifierError> {
+        let number = |slug: &str| model.theses().iter().position(|known| known == slug);
+        let columns: Vec<Option<usize>> = taxonomy.theses().iter().map(|t| number(&t.slug)).collect();
+        if columns.iter().all(Option::is_none) {
+            return Err(ClassifierError::Model(format!(
+                "the model knows none of the theses of the taxonomy {:?} (it knows {}): train it on samples of that taxonomy",
+                taxonomy.name(),
+                model.theses().join(", ")
+            )));
+        }
+        let evidence_from = model.thresholds().resolve(taxonomy).into_iter().map(|t| t * EVIDENCE_FROM).collect();
+        Ok(Self { model, columns, evidence_from })
+    }
+
+    /// The model behind it.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The model behind it, given back.
+    pub fn into_model(self) -> Model {
+        self.model
+    }
+}
+
+impl Plugin for Transformer {
+    fn create(setup: &Setup<'_>) -> Result<Self, ClassifierError> {
+        let Settings { model } = setup.config()?;
+        let dir = setup.dir.map_or_else(|| model.clone(), |own| own.join(&model));
+        let model = Model::open(&dir).map_err(|e| ClassifierError::Model(format!("model {}: {e}", dir.display())))?;
+        Self::new(model, setup.taxonomy)
+    }
+}
+
+impl Classifier for Transformer {
+    fn classify(&self, batch: &Batch<'_>, out: &mut Output) -> Result<(), ClassifierError> {
+        let texts: Vec<_> = batch.units.par_iter().map(|unit| self.model.read(unit)).collect();
+        let mut rows = Vec::new();
+        for (row, text) in texts.iter().enumerate() {
+            match text {
+                Ok((windows, _)) => rows.extend(windows.iter().map(|window| (row, window))),
+                Err(why) => out.fail(row, why.as_str()),
+            }
+        }
+        // Windows of like length together: the work of each part is then alike.
+        rows.sort_by_key(|(row, window)| (window.ids.len(), *row));
+        let scored: Vec<Vec<Vec<f32>>> = rows
+            .par_chunks(TOGETHER)
+            .map(|part| {
+                if batch.cancel.is_cancelled() {
+                    return Err(ClassifierError::Cancelled);
+                }
+                self.model.logits(part.iter().map(|(_, w)| *w)).map_err(|e| ClassifierError::Failed(e.to_string()))
+            })
+            .collect::<Result<_, _>>()?;
+        // Of each paragraph and thesis, the window that is surest of it: its score counts, and it gives the evidence.
+        let mut surest = vec![0; out.scores().len()];
+        for (n, ((row, _), logits)) in rows.iter().zip(scored.iter().flatten()).enumerate() {
+            for (thesis, column) in self.columns.iter().enumerate() {
+                let Some(column) = *column else { continue };
+                let score = self.model.calibration().probability(logits[column]);
+                let before = out.row(*row)[thesis];
+                if before.is_nan() || score > before {
+                    out.set(*row, thesis, score);
+                    surest[row * self.columns.len() + thesis] = n;
+                }
+            }
+        }
+        if !batch.evidence {
+            return Ok(());
+        }
+        let logits: Vec<&Vec<f32>> = scored.iter().flatten().collect();
+        let found: Vec<Vec<Evidence>> = (0..rows.len())
+            .into_par_iter()
+            .map(|n| {
+                if batch.cancel.is_cancelled() {
+                    return Err(ClassifierError::Cancelled);
+                }
+                let (row, window) = rows[n];
+                let wanted: Vec<usize> = (0..self.columns.len())
+                    .filter(|thesis| surest[row * self.columns.len() + thesis] == n)
+                    .filter(|&thesis| out.row(row)[thesis] >= self.evidence_from[thesis])
+                    .collect();
+                let (false, Ok((_, normalised))) = (wanted.is_empty(), &texts[row]) else { return Ok(Vec::new()) };
+                let clauses = Clauses::new(&self.model, window, normalised.as_str(), logits[n])
+                    .map_err(|e| ClassifierError::Failed(e.to_string()))?;
+                let of = |thesis: usize| {
+                    let phrases = self.columns[thesis].map(|column| clauses.of(column, normalised)).unwrap_or_default();
+                    phrases.into_iter().map(move |(range, weight)| Evidence { row, thesis, range, weight })
+                };
+                Ok(wanted.into_iter().flat_map(of).collect())
+            })
+            .collect::<Result<_, _>>()?;
+        out.evidence.extend(found.into_iter().flatten());
+        Ok(())
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        self.model.thresholds().clone()
+    }
+}
+
+#[cfg(feature = "export")]
+lundian_plugin::export!(Transformer);

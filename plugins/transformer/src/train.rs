@@ -1,0 +1,521 @@
+//! Fine-tuning: from labelled samples and a base to a model.
+//!
+//! The decision that matters: everything that a step needs follows from the parameters, the samples and its number, and
+//! all that is learnt is written down after each pass. Training that was stopped goes on as if it had not been.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use candle_core::backprop::GradStore;
+use candle_core::{Device, Tensor, Var};
+use lundian_plugin::{Sample, Taxonomy, Thresholds, Unit};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::ModelError;
+use crate::encoder::{self, Dropout, Encoder, layer_of};
+use crate::model::{
+    Base, CONFIG, Calibration, DataFile, FORMAT, HEAD, Manifest, Model, Parts, TOKENIZER, WeightsFile, head, sha256,
+    write,
+};
+use crate::optimiser::{self, Slot};
+use crate::params::{Params, ValidParams};
+use crate::random::Random;
+use crate::threshold::{Choice, choose};
+use crate::tokens::{Reader, Window, pack};
+use crate::weights::{self, WEIGHTS};
+
+/// Folder of the last finished pass, in the folder of the model.
+const CHECKPOINT: &str = "checkpoint";
+const STATE: &str = "state.json";
+/// Steps between two reports of progress.
+const REPORT_EVERY: u64 = 10;
+/// Windows that are scored together.
+const SCORED_TOGETHER: usize = 16;
+
+/// What training has come to.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Passes begun, from 1.
+    pub epoch: usize,
+    /// Steps done of `steps`.
+    pub step: u64,
+    /// All steps.
+    pub steps: u64,
+    /// Mean loss of a thesis of a sample since the last report.
+    pub loss: f32,
+    /// Tokens a second since the last report.
+    pub tokens_per_second: f32,
+    /// Macro-F1 and micro-F1 on the tuning samples, at the end of a pass.
+    pub tune: Option<(f64, f64)>,
+}
+
+/// Why training cannot be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The base, or a file of the model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Samples without any label.
+    #[error("none of the {0} samples argues a thesis: there is nothing to learn")]
+    NoLabels(usize),
+    /// A label outside the taxonomy.
+    #[error("sample {id}: thesis number {thesis}, but the taxonomy has {theses}")]
+    Thesis {
+        /// The sample.
+        id: String,
+        /// The label.
+        thesis: usize,
+        /// Theses of the taxonomy.
+        theses: usize,
+    },
+    /// No tuning samples, or none with a label.
+    #[error("none of the {0} tuning samples argues a thesis: there is nothing to choose by")]
+    NoTuning(usize),
+    /// A sample that the tokenizer cannot read.
+    #[error("sample {id}: {why}")]
+    Sample {
+        /// The sample.
+        id: String,
+        /// Why.
+        why: String,
+    },
+    /// More layers than the base has.
+    #[error("the base has {depth} layers: layers = {layers}, freeze = {freeze} do not fit")]
+    Layers {
+        /// Layers of the base.
+        depth: usize,
+        /// Layers to keep.
+        layers: usize,
+        /// Layers to freeze.
+        freeze: usize,
+    },
+    /// A checkpoint of another training.
+    #[error("{path}: {why}; train without resuming, or into another folder")]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Why it cannot be gone on from.
+        why: String,
+    },
+    /// Weights that are not finite any more.
+    #[error("step {step}: the gradient is not finite; a lower learning_rate may help")]
+    Diverged {
+        /// The step.
+        step: u64,
+    },
+    /// A computation that failed.
+    #[error("training: {0}")]
+    Compute(#[from] candle_core::Error),
+}
+
+/// What to train on, from what, and where to.
+#[derive(Clone, Debug)]
+pub struct Job<'a> {
+    /// The theses; the head has a row for each.
+    pub taxonomy: &'a Taxonomy,
+    /// What is learnt from; stances do not matter.
+    pub samples: &'a [Sample],
+    /// What the best pass, the calibration and the threshold are chosen on.
+    pub tune: &'a [Sample],
+    /// Name of the tuning samples, for the model's manifest.
+    pub tune_name: &'a str,
+    /// Folder of the base.
+    pub base: &'a Path,
+    /// Name and licence of the base, for the model's manifest.
+    pub base_name: Base,
+    /// The files that the samples are from, for the model's manifest.
+    pub data: Vec<DataFile>,
+    /// Folder of the model, which is made if it is not there. The log and the checkpoint go there, too.
+    pub out: &'a Path,
+    /// Whether to go on from the checkpoint there, if there is one.
+    pub resume: bool,
+}
+
+/// What is remembered between passes, besides weights.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct State {
+    params: Params,
+    samples: usize,
+    epochs: usize,
+    step: u64,
+    best_epoch: usize,
+    best: f64,
+}
+
+/// Trains a model, writes it to `job.out`, and reads it from there.
+///
+/// # Errors
+/// When the base cannot be read, the samples do not suffice, or a file cannot be written.
+pub fn train(job: &Job<'_>, params: &ValidParams, progress: &mut dyn FnMut(Progress)) -> Result<Model, TrainError> {
+    let trainer = Trainer::new(job, params.get())?;
+    trainer.run(progress)?;
+    Ok(Model::open(job.out)?)
+}
+
+/// A sample, ready to be learnt from.
+struct Prepared {
+    windows: Vec<Window>,
+    /// What comes out of the frozen layers, one matrix of `tokens x width` for each window.
+    frozen: Vec<Vec<f32>>,
+    targets: Vec<bool>,
+}
+
+struct Trainer<'a> {
+    job: &'a Job<'a>,
+    params: &'a Params,
+    parts: Parts,
+    encoder: Box<dyn Encoder>,
+    head: [Tensor; 2],
+    slots: Vec<Slot>,
+    samples: Vec<Prepared>,
+    tune: Vec<Prepared>,
+    /// Of each thesis, how often a sample that argues it counts.
+    positive_weights: Vec<f32>,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(job: &'a Job<'a>, params: &'a Params) -> Result<Self, TrainError> {
+        let theses = job.taxonomy.len();
+        for sample in job.samples.iter().chain(job.tune) {
+            if let Some(label) = sample.labels.iter().find(|l| l.thesis >= theses) {
+                let id = sample.paragraph.id.clone();
+                return Err(TrainError::Thesis { id, thesis: label.thesis, theses });
+            }
+        }
+        if job.samples.iter().all(|s| s.labels.is_empty()) {
+            return Err(TrainError::NoLabels(job.samples.len()));
+        }
+        if job.tune.iter().all(|s| s.labels.is_empty()) {
+            return Err(TrainError::NoTuning(job.tune.len()));
+        }
+        let mut parts = Parts::open(job.base)?;
+        let depth = encoder::open(&parts.config, parts.builder())?.depth();
+        let layers = if params.layers == 0 { depth } else { params.layers };
+        if layers > depth || params.freeze > layers {
+            return Err(TrainError::Layers { depth, layers: params.layers, freeze: params.freeze });
+        }
+        parts.config["num_hidden_layers"] = json!(layers);
+        parts.weights.retain(|name, _| layer_of(name).is_none_or(|layer| layer < layers));
+
+        let mut slots = Vec::new();
+        let mut names: Vec<String> = parts.weights.keys().cloned().collect();
+        names.sort_unstable();
+        for name in names {
+            let Some(layer) = layer_of(&name).filter(|layer| *layer >= params.freeze) else { continue };
+            let Some(weight) = parts.weights.get_mut(&name) else { continue };
+            let var = Var::from_tensor(weight)?;
+            *weight = var.as_tensor().clone();
+            let rate = params.learning_rate * params.layer_decay.powi((layers - 1 - layer) as i32);
+            slots.push(Slot::new(name, var, rate, params.weight_decay));
+        }
+        let encoder = encoder::open(&parts.config, parts.builder())?;
+        let mut random = Random::new(params.seed ^ 0x0048_6561_6400);
+        let spread = 2.0 * (3.0 / encoder.width() as f64).sqrt() * 0.2;
+        let start = (0..theses * encoder.width()).map(|_| ((random.unit() - 0.5) * spread) as f32).collect();
+        let rate = params.head_learning_rate;
+        let weight = Var::from_tensor(&Tensor::from_vec::<_, f32>(start, (theses, encoder.width()), &Device::Cpu)?)?;
+        let counts = counts(job.samples, theses);
+        // Each thesis starts with its own odds, so that the first steps need not learn that theses are rare.
+        let odds: Vec<f32> =
+            counts.iter().map(|&n| ((n as f32 + 1.0) / (job.samples.len() - n + 1) as f32).ln()).collect();
+        let bias = Var::from_tensor(&Tensor::from_vec(odds, theses, &Device::Cpu)?)?;
+        let head = [weight.as_tensor().clone(), bias.as_tensor().clone()];
+        for (name, var, tensor) in [(HEAD[0], weight, &head[0]), (HEAD[1], bias, &head[1])] {
+            parts.weights.insert(name.to_owned(), tensor.clone());
+            slots.push(Slot::new(name.to_owned(), var, rate, params.weight_decay));
+        }
+        let reader = Reader::new(&parts.tokenizer, params.lengths, encoder.vocabulary(), encoder.max_tokens())?;
+        let positive_weights = counts
+            .iter()
+            .map(|&n| ((job.samples.len() - n) as f32 / n.max(1) as f32).sqrt().clamp(1.0, params.positive_weight))
+            .collect();
+        let prepare = |samples: &[Sample]| -> Result<Vec<Prepared>, TrainError> {
+            samples.par_iter().map(|s| prepare(s, theses, &reader, &*encoder, params.freeze)).collect()
+        };
+        let (samples, tune) = (prepare(job.samples)?, prepare(job.tune)?);
+        Ok(Self { job, params, parts, encoder, head, slots, samples, tune, positive_weights })
+    }
+
+    fn steps(&self) -> u64 {
+        (self.samples.len().div_ceil(self.params.batch) * self.params.epochs) as u64
+    }
+
+    /// The part of learning rates at a step, counted from 1: up in a line, then down in a line to nearly 0.
+    fn rate(&self, step: u64) -> f32 {
+        let (step, steps) = (step as f64, self.steps() as f64);
+        let warm = (self.params.warmup * steps).max(1.0);
+        if step < warm { (step / warm) as f32 } else { ((steps - step + 1.0) / (steps - warm + 1.0)) as f32 }
+    }
+
+    fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<(), TrainError> {
+        let checkpoint = self.job.out.join(CHECKPOINT);
+        fs::create_dir_all(&checkpoint).map_err(|source| ModelError::Io { path: checkpoint.clone(), source })?;
+        let mut state = State { params: self.params.clone(), samples: self.samples.len(), ..State::default() };
+        let mut best = self.learnt()?;
+        if self.job.resume && checkpoint.join(STATE).is_file() {
+            (state, best) = self.restore(&checkpoint)?;
+        }
+        let log_path = self.job.out.join("train.jsonl");
+        let mut log = fs::OpenOptions::new()
+            .create(true)
+            .append(state.epochs > 0)
+            .write(true)
+            .truncate(state.epochs == 0)
+            .open(&log_path)
+            .map_err(|source| ModelError::Io { path: log_path.clone(), source })?;
+        let mut report = |now: Progress| {
+            progress(now);
+            let line = serde_json::to_string(&now).unwrap_or_default();
+            writeln!(log, "{line}").map_err(|source| ModelError::Io { path: log_path.clone(), source })
+        };
+        while state.epochs < self.params.epochs {
+            let epoch = state.epochs + 1;
+            let mut order: Vec<usize> = (0..self.samples.len()).collect();
+            Random::new(self.params.seed.wrapping_mul(0x1_0000).wrapping_add(epoch as u64)).shuffle(&mut order);
+            let (mut loss, mut seen, mut tokens, mut since) = (0.0, 0, 0, Instant::now());
+            let mut now = Progress {
+                epoch,
+                step: state.step,
+                steps: self.steps(),
+                loss: 0.0,
+                tokens_per_second: 0.0,
+                tune: None,
+            };
+            for batch in order.chunks(self.params.batch) {
+                state.step += 1;
+                let (batch_loss, batch_tokens) = self.step(batch, epoch, state.step)?;
+                (loss, seen, tokens) = (loss + batch_loss, seen + batch.len(), tokens + batch_tokens);
+                if state.step % REPORT_EVERY == 0 {
+                    now.step = state.step;
+                    now.loss = loss / (seen * self.job.taxonomy.len()) as f32;
+                    now.tokens_per_second = tokens as f32 / since.elapsed().as_secs_f32();
+                    report(now)?;
+                    (loss, seen, tokens, since) = (0.0, 0, 0, Instant::now());
+                }
+            }
+            state.epochs = epoch;
+            let choice = self.choose(&Calibration::default())?;
+            (now.step, now.tune) = (state.step, Some((choice.macro_f1, choice.micro_f1)));
+            report(now)?;
+            if choice.macro_f1 > state.best {
+                (state.best, state.best_epoch) = (choice.macro_f1, epoch);
+                best = self.learnt()?;
+            }
+            self.save_checkpoint(&checkpoint, &state, &best)?;
+            if self.params.patience > 0 && epoch >= state.best_epoch + self.params.patience {
+                break;
+            }
+        }
+        for (slot, weights) in self.slots.iter().zip(best) {
+            slot.var.set(&weights)?;
+        }
+        self.save(&state)
+    }
+
+    /// A copy of what is learnt.
+    fn learnt(&self) -> Result<Vec<Tensor>, TrainError> {
+        Ok(self.slots.iter().map(|slot| slot.var.as_tensor().copy()).collect::<Result<_, _>>()?)
+    }
+
+    /// One step; returns the sum of the losses and the number of tokens.
+    fn step(&mut self, batch: &[usize], epoch: usize, step: u64) -> Result<(f32, usize), TrainError> {
+        let shards: Vec<&[usize]> = batch.chunks(batch.len().div_ceil(self.params.shards)).collect();
+        let done: Vec<(GradStore, f32, usize)> = shards
+            .par_iter()
+            .enumerate()
+            .map(|(n, rows)| {
+                let seed = Random::new(self.params.seed ^ (step << 8) ^ n as u64).next();
+                self.gradients(rows, epoch, seed, batch.len())
+            })
+            .collect::<Result<_, _>>()?;
+        let loss = done.iter().map(|(_, loss, _)| loss).sum();
+        let tokens = done.iter().map(|(.., tokens)| tokens).sum();
+        let gradients: Vec<GradStore> = done.into_iter().map(|(gradients, ..)| gradients).collect();
+        let rate = self.rate(step);
+        let norm = optimiser::step(&mut self.slots, &gradients, step, rate, self.params.clip as f32)?;
+        if norm.is_finite() { Ok((loss, tokens)) } else { Err(TrainError::Diverged { step }) }
+    }
+
+    /// The gradient of the loss of `rows`, of a batch of `batch` samples; the sum of their losses; number of tokens.
+    fn gradients(
+        &self,
+        rows: &[usize],
+        epoch: usize,
+        seed: u64,
+        batch: usize,
+    ) -> Result<(GradStore, f32, usize), TrainError> {
+        // A paragraph of several windows shows another one in each pass.
+        let of = |row: &usize| {
+            let sample = &self.samples[*row];
+            (sample, epoch % sample.windows.len())
+        };
+        let picked: Vec<(&Prepared, usize)> = rows.iter().map(of).collect();
+        let dropout = Dropout { rate: self.params.dropout, seed };
+        let (logits, tokens) = self.forward(&picked, dropout)?;
+        let values = logits.to_vec2::<f32>()?;
+        let smooth = self.params.label_smoothing;
+        let mut loss = 0.0;
+        let mut slope = Vec::with_capacity(rows.len() * self.job.taxonomy.len());
+        for (values, (sample, _)) in values.iter().zip(&picked) {
+            for ((&z, &argued), &weight) in values.iter().zip(&sample.targets).zip(&self.positive_weights) {
+                let target = if argued { 1.0 - smooth } else { smooth };
+                let weight = if argued { weight } else { 1.0 };
+                // Binary cross-entropy of a logit: log(1 + e^z) - target · z.
+                loss += weight * (z.max(0.0) - z * target + (-z.abs()).exp().ln_1p());
+                slope.push(weight * (1.0 / (1.0 + (-z).exp()) - target) / batch as f32);
+            }
+        }
+        // The gradient of the loss is known; its product with the logits has the same.
+        let slope = Tensor::from_vec(slope, logits.shape(), logits.device())?;
+        Ok(((logits * slope)?.sum_all()?.backward()?, loss, tokens))
+    }
+
+    /// Logits of windows of samples, and the number of their tokens.
+    fn forward(&self, picked: &[(&Prepared, usize)], dropout: Dropout) -> Result<(Tensor, usize), TrainError> {
+        let width = self.encoder.width();
+        let (tokens, pooled) = pack(picked.iter().map(|(sample, window)| &sample.windows[*window]));
+        let mut x = Vec::with_capacity(tokens.ids.len() * width);
+        picked.iter().for_each(|(sample, window)| x.extend_from_slice(&sample.frozen[*window]));
+        let x = Tensor::from_vec(x, (tokens.ids.len(), width), &Device::Cpu)?;
+        let x = self.encoder.layers(self.params.freeze, x, &tokens.sequences, dropout)?;
+        Ok((head(&x, &pooled, &self.head, dropout)?, tokens.ids.len()))
+    }
+
+    /// The logits of the tuning samples, row-major: of each thesis, the largest of a paragraph's windows.
+    fn tune_logits(&self) -> Result<Vec<f32>, TrainError> {
+        let theses = self.job.taxonomy.len();
+        let windows: Vec<(usize, (&Prepared, usize))> = self
+            .tune
+            .iter()
+            .enumerate()
+            .flat_map(|(row, s)| (0..s.windows.len()).map(move |w| (row, (s, w))))
+            .collect();
+        let scored: Vec<Vec<Vec<f32>>> = windows
+            .par_chunks(SCORED_TOGETHER)
+            .map(|chunk| {
+                let picked: Vec<(&Prepared, usize)> = chunk.iter().map(|(_, picked)| *picked).collect();
+                Ok(self.forward(&picked, Dropout::NONE)?.0.to_vec2::<f32>()?)
+            })
+            .collect::<Result<_, TrainError>>()?;
+        let mut logits = vec![f32::NEG_INFINITY; self.tune.len() * theses];
+        for ((row, _), values) in windows.iter().zip(scored.iter().flatten()) {
+            let largest = &mut logits[row * theses..][..theses];
+            largest.iter_mut().zip(values).for_each(|(most, value)| *most = most.max(*value));
+        }
+        Ok(logits)
+    }
+
+    fn tune_argued(&self) -> Vec<bool> {
+        self.tune.iter().flat_map(|s| s.targets.iter().copied()).collect()
+    }
+
+    fn choose(&self, calibration: &Calibration) -> Result<Choice, TrainError> {
+        let scores: Vec<f32> = self.tune_logits()?.into_iter().map(|z| calibration.probability(z)).collect();
+        Ok(choose(self.job.taxonomy.len(), &scores, &self.tune_argued()))
+    }
+
+    fn save_checkpoint(&self, dir: &Path, state: &State, best: &[Tensor]) -> Result<(), TrainError> {
+        let mut tensors: HashMap<String, Tensor> = HashMap::new();
+        for (slot, best) in self.slots.iter().zip(best) {
+            let moment = |data: &Vec<f32>| Tensor::from_slice(data, data.len(), &Device::Cpu);
+            tensors.insert(format!("now/{}", slot.name), slot.var.as_tensor().clone());
+            tensors.insert(format!("best/{}", slot.name), best.clone());
+            tensors.insert(format!("first/{}", slot.name), moment(&slot.first)?);
+            tensors.insert(format!("second/{}", slot.name), moment(&slot.second)?);
+        }
+        // Named by its pass: the state names the weights that belong to it, so that a kill between the two is harmless.
+        let name = |epoch: usize| dir.join(format!("{epoch}.safetensors"));
+        candle_core::safetensors::save(&tensors, name(state.epochs))?;
+        write(dir, STATE, &serde_json::to_vec(state).unwrap_or_default())?;
+        if state.epochs > 1 {
+            let _ = fs::remove_file(name(state.epochs - 1));
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, dir: &Path) -> Result<(State, Vec<Tensor>), TrainError> {
+        let path = dir.join(STATE);
+        let wrong = |why: String| TrainError::Checkpoint { path: dir.to_owned(), why };
+        let text = fs::read(&path).map_err(|source| ModelError::Io { path, source })?;
+        let state: State = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+        if &state.params != self.params || state.samples != self.samples.len() {
+            return Err(wrong("made with other parameters or samples".to_owned()));
+        }
+        let tensors = candle_core::safetensors::load(dir.join(format!("{}.safetensors", state.epochs)), &Device::Cpu)?;
+        let get = |name: String| tensors.get(&name).cloned().ok_or_else(|| wrong(format!("{name} is not there")));
+        let mut best = Vec::new();
+        for slot in &mut self.slots {
+            slot.var.set(&get(format!("now/{}", slot.name))?)?;
+            best.push(get(format!("best/{}", slot.name))?);
+            slot.first = get(format!("first/{}", slot.name))?.to_vec1()?;
+            slot.second = get(format!("second/{}", slot.name))?.to_vec1()?;
+        }
+        Ok((state, best))
+    }
+
+    /// Calibrates, chooses the threshold, and writes the model.
+    fn save(&self, state: &State) -> Result<(), TrainError> {
+        let argued = self.tune_argued();
+        let mut calibration = Calibration::fit(&self.tune_logits()?, &argued);
+        calibration.origin = format!("fitted on {}, which also chose the pass and the threshold", self.job.tune_name);
+        let choice = self.choose(&calibration)?;
+        let used: BTreeMap<String, Tensor> = self.parts.weights.iter().map(|(n, t)| (n.clone(), t.clone())).collect();
+        let bytes = weights::quantise(&used)?;
+        let manifest = Manifest {
+            format: FORMAT,
+            kind: "transformer".to_owned(),
+            theses: self.job.taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
+            base: self.job.base_name.clone(),
+            weights: WeightsFile { sha256: sha256(&bytes), bytes: bytes.len() as u64 },
+            params: Params { epochs: self.params.epochs, ..self.params.clone() },
+            calibration,
+            thresholds: Thresholds {
+                global: choice.threshold,
+                per_thesis: BTreeMap::new(),
+                origin: format!("chosen on {} for the largest sum of micro-F1 and macro-F1", self.job.tune_name),
+            },
+            metrics: BTreeMap::from([("best_epoch".to_owned(), state.best_epoch as f64)]),
+            data: self.job.data.clone(),
+        };
+        let out = self.job.out;
+        let config = serde_json::to_vec_pretty(&self.parts.config).unwrap_or_default();
+        write(out, WEIGHTS, &bytes)?;
+        write(out, CONFIG, &config)?;
+        write(out, TOKENIZER, &self.parts.tokenizer)?;
+        manifest.save(out)?;
+        Ok(())
+    }
+}
+
+fn counts(samples: &[Sample], theses: usize) -> Vec<usize> {
+    (0..theses).map(|thesis| samples.iter().filter(|s| s.argues(thesis)).count()).collect()
+}
+
+fn prepare(
+    sample: &Sample,
+    theses: usize,
+    reader: &Reader,
+    encoder: &dyn Encoder,
+    freeze: usize,
+) -> Result<Prepared, TrainError> {
+    let (windows, _) = reader
+        .windows(&Unit::from(&sample.paragraph))
+        .map_err(|why| TrainError::Sample { id: sample.paragraph.id.clone(), why })?;
+    let mut frozen = Vec::new();
+    for window in &windows {
+        let (tokens, _) = pack(std::iter::once(window));
+        let mut x = encoder.embed(&tokens)?;
+        for layer in 0..freeze {
+            x = encoder.layer(layer, &x, &tokens.sequences, Dropout::NONE)?;
+        }
+        frozen.push(x.flatten_all()?.to_vec1()?);
+    }
+    Ok(Prepared { windows, frozen, targets: (0..theses).map(|thesis| sample.argues(thesis)).collect() })
+}

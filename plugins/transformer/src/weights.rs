@@ -1,0 +1,136 @@
+//! Weights as files: safetensors, whole or in parts, memory-mapped.
+//!
+//! The decision that matters: what is stored small (16-bit floats, 8-bit integers) is made 32-bit floats on loading, and
+//! looked at once: every number must be finite. A matrix of 8-bit integers `NAME` has one scale per row, `NAME.scale`.
+//! Only safetensors are read: a pickle may run any code when it is opened.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candle_core::safetensors::MmapedSafetensors;
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, serialize};
+use serde::Deserialize;
+
+use crate::ModelError;
+
+/// Name of a whole file of weights.
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+/// Name of the list of files, where weights are in parts.
+const INDEX: &str = "model.safetensors.index.json";
+/// What is added to the name of a matrix of 8-bit integers for the name of its scales.
+const SCALE: &str = ".scale";
+
+/// The files of weights in the folder `dir`.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let (whole, index) = (dir.join(WEIGHTS), dir.join(INDEX));
+    if whole.is_file() {
+        return Ok(vec![whole]);
+    }
+    if index.is_file() {
+        let text = fs::read(&index).map_err(|source| ModelError::Io { path: index.clone(), source })?;
+        let Index { weight_map } =
+            serde_json::from_slice(&text).map_err(|e| ModelError::Weights(format!("{INDEX}: {e}")))?;
+        let mut names: Vec<String> = weight_map.into_values().collect();
+        names.sort_unstable();
+        names.dedup();
+        if let Some(name) = names.iter().find(|name| Path::new(name).components().count() != 1) {
+            return Err(ModelError::Weights(format!("{INDEX}: {name:?} is not the name of a file beside it")));
+        }
+        return Ok(names.into_iter().map(|name| dir.join(name)).collect());
+    }
+    if let Some(pickle) =
+        ["pytorch_model.bin", "pytorch_model.bin.index.json"].iter().find(|name| dir.join(name).is_file())
+    {
+        return Err(ModelError::Pickle(dir.join(pickle)));
+    }
+    let source = std::io::Error::new(std::io::ErrorKind::NotFound, "there are no weights in this folder");
+    Err(ModelError::Io { path: whole, source })
+}
+
+/// The weights in the folder `dir`, by name, as 32-bit floats.
+pub(crate) fn read(dir: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
+    let files = files(dir)?;
+    if let Some(path) = files.iter().find(|path| !path.is_file()) {
+        let source =
+            std::io::Error::new(std::io::ErrorKind::NotFound, format!("{INDEX} names it, but it is not there"));
+        return Err(ModelError::Io { path: path.clone(), source });
+    }
+    // SAFETY: the files are only read, and only until the end of this function. A file that another program shortens in
+    // that time ends this one, as with every memory-mapped file.
+    let mapped = unsafe { MmapedSafetensors::multi(&files) }.map_err(ModelError::weights)?;
+    let mut weights = HashMap::new();
+    for (name, view) in mapped.tensors() {
+        if name.strip_suffix(SCALE).is_some_and(|of| mapped.get(of).is_ok_and(|v| v.dtype() == Dtype::I8)) {
+            continue;
+        }
+        let tensor = match view.dtype() {
+            Dtype::I8 => {
+                let scales = mapped.load(&format!("{name}{SCALE}"), &Device::Cpu).map_err(ModelError::weights)?;
+                dequantise(&name, &view, &scales)?
+            }
+            // Buffers such as position numbers, which are no weights.
+            Dtype::I64 | Dtype::I32 | Dtype::U8 | Dtype::BOOL => continue,
+            _ => mapped.load(&name, &Device::Cpu).and_then(|t| t.to_dtype(DType::F32)).map_err(ModelError::weights)?,
+        };
+        check_finite(&name, &tensor)?;
+        weights.insert(name, tensor);
+    }
+    Ok(weights)
+}
+
+fn check_finite(name: &str, tensor: &Tensor) -> Result<(), ModelError> {
+    let numbers = tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(ModelError::weights)?;
+    // One sum instead of a branch for each number: anything that is not finite makes 0 · x NaN.
+    let zero: f32 = numbers.chunks(1024).map(|chunk| chunk.iter().map(|x| 0.0 * x).sum::<f32>()).sum();
+    if zero == 0.0 { Ok(()) } else { Err(ModelError::Weights(format!("{name} has numbers that are not finite"))) }
+}
+
+fn dequantise(name: &str, view: &TensorView<'_>, scales: &Tensor) -> Result<Tensor, ModelError> {
+    let wrong = |why: &str| ModelError::Weights(format!("{name}: {why}"));
+    let &[rows, columns] = view.shape() else { return Err(wrong("8-bit integers must be a matrix")) };
+    let scales = scales.to_dtype(DType::F32).and_then(|s| s.to_vec1::<f32>()).map_err(ModelError::weights)?;
+    if scales.len() != rows {
+        return Err(wrong(&format!("{} scales for {rows} rows", scales.len())));
+    }
+    let mut numbers = Vec::with_capacity(rows * columns);
+    for (row, scale) in view.data().chunks_exact(columns.max(1)).zip(scales) {
+        numbers.extend(row.iter().map(|&b| f32::from(b.cast_signed()) * scale));
+    }
+    Tensor::from_vec(numbers, (rows, columns), &Device::Cpu).map_err(ModelError::weights)
+}
+
+/// A safetensors file of `weights`, with matrices as 8-bit integers and all else as 32-bit floats. The error of a
+/// matrix's number is at most 1/254 of the largest of its row.
+pub(crate) fn quantise(weights: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, ModelError> {
+    let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, tensor) in weights {
+        let numbers = tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(ModelError::weights)?;
+        let shape = tensor.dims().to_vec();
+        if let [rows, columns] = shape[..] {
+            let (mut integers, mut scales) = (Vec::with_capacity(numbers.len()), Vec::with_capacity(4 * rows));
+            for row in numbers.chunks_exact(columns) {
+                let scale = row.iter().fold(0f32, |most, w| most.max(w.abs())) / 127.0;
+                let steps = |w: &f32| if scale > 0.0 { (w / scale).round() as i8 } else { 0 };
+                integers.extend(row.iter().map(|w| steps(w).cast_unsigned()));
+                scales.extend(scale.to_le_bytes());
+            }
+            parts.push((name.clone(), Dtype::I8, shape, integers));
+            parts.push((format!("{name}{SCALE}"), Dtype::F32, vec![rows], scales));
+        } else {
+            let bytes = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+            parts.push((name.clone(), Dtype::F32, shape, bytes));
+        }
+    }
+    let views = parts.iter().map(|(name, dtype, shape, bytes)| {
+        TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
+    });
+    let views = views.collect::<Result<Vec<_>, _>>().map_err(|e| ModelError::Weights(e.to_string()))?;
+    serialize(views, None).map_err(|e| ModelError::Weights(e.to_string()))
+}
