@@ -55,7 +55,6 @@ pub struct Found {
     /// Why it may not.
     pub problem: Option<HostError>,
     /// Text of its manifest.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only workers are sent it"))]
     pub(crate) source: String,
 }
 

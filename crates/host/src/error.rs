@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use lundian_core::ClassifierError;
 use lundian_plugin::border::{EntryError, abi};
 
-use crate::ManifestError;
+use crate::{ManifestError, SignatureError};
 
 /// Why a plugin cannot be found, trusted or run.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +97,38 @@ pub enum HostError {
         id: String,
         /// Its folder.
         dir: PathBuf,
+    },
+    /// What should be a public key is none.
+    #[error(
+        "{key:?} is no public key of minisign ({reason}): give the key itself, RW..., or a file with it, such as minisign.pub"
+    )]
+    PublicKey {
+        /// What was given.
+        key: String,
+        /// Why it is none.
+        reason: String,
+    },
+    /// The library is not signed as the user asks.
+    #[error("plugin {id:?} is not signed by {key}: {error}")]
+    Signature {
+        /// Id of the plugin.
+        id: String,
+        /// The key.
+        key: String,
+        /// What is wrong.
+        error: SignatureError,
+    },
+    /// The library is not signed as the one was that was added before.
+    #[error(
+        "plugin {id:?} was added as signed by {key}, and only what that key signs may take its place, but {error}; if you mean to trust something else, run `lundian plugin remove {id}` first"
+    )]
+    Pinned {
+        /// Id of the plugin.
+        id: String,
+        /// The key.
+        key: String,
+        /// What is wrong.
+        error: SignatureError,
     },
     /// The library says one thing of itself and `plugin.toml` another.
     #[error("{}: plugin.toml says `{key} = {beside}`, the library itself says `{key} = {inside}`: one of them is not what it claims", path.display())]

@@ -14,6 +14,7 @@ mod load;
 mod manifest;
 mod native;
 mod place;
+mod signature;
 mod trust;
 #[cfg(unix)]
 pub mod worker;
@@ -27,6 +28,7 @@ pub use lundian_plugin::border::{EntryError, Level};
 pub use manifest::{MANIFEST_FILE, Manifest, ManifestError};
 pub use native::sha256_hex;
 pub use place::Home;
+pub use signature::{PublicKey, SignatureError};
 pub use trust::{Candidate, Trust, Trusted};
 #[cfg(unix)]
 pub use worker::{Sandbox, WorkerOptions, worker_main};

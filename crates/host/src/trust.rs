@@ -1,7 +1,8 @@
 //! Which libraries the user allows to run.
 //!
 //! Trust is in bytes, not in names or places: the file lists hashes of libraries. It stands in the user's own
-//! configuration folder, and nothing else can allow a library to run.
+//! configuration folder, and nothing else can allow a library to run. A plugin that was added with a signature is pinned
+//! to its key: only what that key signs takes its place.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -12,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::discover::read_manifest;
 use crate::manifest::stamped;
 use crate::native::{check_hash, check_private, read_library, sha256_hex};
-use crate::{Home, HostError, MANIFEST_FILE, Manifest};
+use crate::signature::signature_file;
+use crate::{Found, Home, HostError, MANIFEST_FILE, Manifest, PublicKey, SignatureError};
 
 const PREAMBLE: &str = "# Plugins that may run, by the hash of their library. Written by `lundian plugin add`.\n\n";
 
@@ -32,6 +34,9 @@ pub struct Trusted {
     pub version: String,
     /// Hash of its bytes, in hexadecimal.
     pub sha256: String,
+    /// The key that its signature was checked with when it was added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<PublicKey>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -70,26 +75,59 @@ impl Trust {
         self.plugins.iter().any(|p| p.sha256 == sha256)
     }
 
+    /// The key that signed the library with this hash, if it may run and its signature was checked.
+    pub fn signer(&self, sha256: &str) -> Option<&PublicKey> {
+        self.plugins.iter().find(|p| p.sha256 == sha256)?.signed_by.as_ref()
+    }
+
+    /// Checks the signature of a library with the key that [the user asks for](Candidate::signed_by), or else the one
+    /// that the plugin is pinned to. Returns that key; `None` if nobody asks for a signature.
+    ///
+    /// # Errors
+    /// When there is no such signature, or the user asks for another key than the plugin is pinned to.
+    pub fn check_signature(&self, candidate: &Candidate) -> Result<Option<PublicKey>, HostError> {
+        self.signer_of(candidate, &candidate.read()?)
+    }
+
+    fn signer_of(&self, candidate: &Candidate, bytes: &[u8]) -> Result<Option<PublicKey>, HostError> {
+        let id = &candidate.manifest.id;
+        let pinned = self.plugins.iter().find(|p| p.id == *id).and_then(|p| p.signed_by.as_ref());
+        let Some(key) = candidate.signed_by.as_ref().or(pinned) else {
+            return Ok(None);
+        };
+        let checked = match pinned {
+            Some(pinned) if pinned != key => Err(SignatureError::OtherKeyAsked { asked: key.to_string() }),
+            _ => key.verify(bytes, &signature_file(&candidate.library)),
+        };
+        match (checked, pinned) {
+            (Ok(()), _) => Ok(Some(key.clone())),
+            (Err(error), Some(pinned)) => Err(HostError::Pinned { id: id.clone(), key: pinned.to_string(), error }),
+            (Err(error), None) => Err(HostError::Signature { id: id.clone(), key: key.to_string(), error }),
+        }
+    }
+
     /// Installs a plugin and allows it to run, instead of whatever had its id before. One that lies in one of
     /// `searched` stays where it is; any other is copied into the user's data folder. Returns its folder.
     ///
     /// # Errors
-    /// When something cannot be written, or the library changed since the user looked at it.
+    /// When something cannot be written, the library changed since the user looked at it, or it is not
+    /// [signed](Self::check_signature) as it has to be.
     pub fn add(&mut self, candidate: &Candidate, searched: &[PathBuf], home: &Home) -> Result<PathBuf, HostError> {
-        let bytes = read_library(&candidate.manifest.id, &candidate.library)?;
-        check_hash(&candidate.manifest.id, &candidate.library, &candidate.sha256, &sha256_hex(&bytes))?;
+        let bytes = candidate.read()?;
+        let signed_by = self.signer_of(candidate, &bytes)?;
         let in_place = candidate.library.parent() == Some(&candidate.dir)
             && searched
                 .iter()
                 .filter_map(|d| d.canonicalize().ok())
                 .any(|d| candidate.dir == d || candidate.dir.parent() == Some(&d));
-        let dir = if in_place { candidate.dir.clone() } else { candidate.install(&bytes, home)? };
+        let dir =
+            if in_place { candidate.dir.clone() } else { candidate.install(&bytes, signed_by.is_some(), home)? };
         let manifest_file = dir.join(MANIFEST_FILE);
         write_whole(&manifest_file, stamped(&candidate.source, &candidate.sha256).as_bytes())?;
         let Manifest { id, version, .. } = &candidate.manifest;
         self.plugins.retain(|p| p.id != *id);
         let (id, version, sha256) = (id.clone(), version.clone(), candidate.sha256.clone());
-        self.plugins.push(Trusted { id, version, sha256 });
+        self.plugins.push(Trusted { id, version, sha256, signed_by });
         self.write(home)?;
         Ok(dir)
     }
@@ -137,7 +175,23 @@ pub struct Candidate {
     pub library: PathBuf,
     /// Hash of the library's bytes, in hexadecimal.
     pub sha256: String,
+    /// The key that the user wants its library to be signed with.
+    pub signed_by: Option<PublicKey>,
     source: String,
+}
+
+impl TryFrom<Found> for Candidate {
+    type Error = HostError;
+
+    /// An installed plugin, as it is; the error is the [`problem`](Found::problem) of one that may not run.
+    fn try_from(found: Found) -> Result<Self, HostError> {
+        let Found { manifest, dir, library, sha256, problem, source, .. } = found;
+        match (sha256, problem) {
+            (_, Some(problem)) => Err(problem),
+            (Some(sha256), None) => Ok(Self { manifest, dir, library, sha256, signed_by: None, source }),
+            (None, None) => Err(HostError::NoLibrary { id: manifest.id, path: library }),
+        }
+    }
 }
 
 impl Candidate {
@@ -172,7 +226,26 @@ impl Candidate {
             }
         }
         let sha256 = sha256_hex(&read_library(&manifest.id, &library)?);
-        Ok(Self { manifest, dir, library, sha256, source })
+        Ok(Self { manifest, dir, library, sha256, signed_by: None, source })
+    }
+
+    /// The same plugin, which is to be added only if `key` signed its library.
+    #[must_use]
+    pub fn with_signature_by(mut self, key: Option<PublicKey>) -> Self {
+        self.signed_by = key;
+        self
+    }
+
+    /// The file with the signature of its library, if there is one: beside it, with `.minisig` at the end.
+    pub fn signature(&self) -> Option<PathBuf> {
+        Some(signature_file(&self.library)).filter(|path| path.is_file())
+    }
+
+    /// The bytes of its library, which must be those that were looked at.
+    fn read(&self) -> Result<Vec<u8>, HostError> {
+        let bytes = read_library(&self.manifest.id, &self.library)?;
+        check_hash(&self.manifest.id, &self.library, &self.sha256, &sha256_hex(&bytes))?;
+        Ok(bytes)
     }
 
     /// Text of its manifest.
@@ -182,7 +255,7 @@ impl Candidate {
     }
 
     /// Copies the plugin into the user's data folder, all but the manifest. A copy that was there is replaced.
-    fn install(&self, library: &[u8], home: &Home) -> Result<PathBuf, HostError> {
+    fn install(&self, library: &[u8], signed: bool, home: &Home) -> Result<PathBuf, HostError> {
         let plugins = home.plugins();
         make_private_dir(&plugins)?;
         let staged =
@@ -201,6 +274,12 @@ impl Candidate {
         }
         let copy = staged.path().join(self.manifest.library_file());
         write_whole(&copy, library)?;
+        if signed {
+            // So that it can be added again from where it is.
+            let signature = signature_file(&self.library);
+            let bytes = std::fs::read(&signature).map_err(HostError::io(&signature))?;
+            write_whole(&signature_file(&copy), &bytes)?;
+        }
         write_whole(&staged.path().join(MANIFEST_FILE), self.source.as_bytes())?;
         let dir = plugins.join(&self.manifest.id);
         if dir.exists() {
