@@ -25,6 +25,7 @@ pub(super) const ENTRY: Entry = Entry {
     doc: "a stack that asks slow systems only about paragraphs that the fast ones leave undecided",
     build,
     fit: Some(fit),
+    on_scale: false,
 };
 
 /// A stage begins at a system that takes this many times as long as all before it together.

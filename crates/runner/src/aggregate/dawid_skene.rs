@@ -22,6 +22,7 @@ pub(super) const ENTRY: Entry = Entry {
     doc: "the probability by Dawid and Skene's model of the votes; learns from agreement, without labels",
     build,
     fit: Some(fit),
+    on_scale: false,
 };
 
 /// Paragraphs that the rates of all theses count for in those of one, in each class.

@@ -2,8 +2,13 @@
 
 use super::{Aggregate, Entry, fold_present};
 
-pub(super) const ENTRY: Entry =
-    Entry { name: "max", doc: "the highest score of any system", build: |_, _| Ok(Box::new(Max)), fit: None };
+pub(super) const ENTRY: Entry = Entry {
+    name: "max",
+    doc: "the highest score of any system",
+    build: |_, _| Ok(Box::new(Max)),
+    fit: None,
+    on_scale: true,
+};
 
 struct Max;
 

@@ -7,6 +7,7 @@ pub(super) const ENTRY: Entry = Entry {
     doc: "the mean score of the systems that do not abstain",
     build: |_, _| Ok(Box::new(Mean)),
     fit: None,
+    on_scale: true,
 };
 
 struct Mean;

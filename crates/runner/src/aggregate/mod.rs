@@ -85,6 +85,8 @@ pub struct Entry {
     build: Build,
     /// Learns, if it has to, and writes what it learned.
     fit: Option<Learn>,
+    /// True if its scores are on the scale of the systems' own, so that thresholds combine as scores do.
+    on_scale: bool,
 }
 
 impl Entry {
@@ -93,18 +95,32 @@ impl Entry {
         self.fit.is_some()
     }
 
-    /// The aggregate for a panel, with the thresholds of `fitted` where it has some for this aggregate and panel.
+    /// The aggregate for a panel, with the thresholds of `fitted` where it has some for this aggregate and panel. Where
+    /// nobody has chosen any, a mean counts a thesis as argued where systems just at their own thresholds would take it.
     ///
     /// # Errors
     /// If the aggregate is learned and `fitted` has no parameters for exactly these systems.
     pub fn for_panel(&self, panel: &Panel, fitted: Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError> {
         let aggregate = (self.build)(panel, fitted)?;
         let stored = fitted.filter(|f| f.is_for(panel)).and_then(|f| f.thresholds.get(self.name));
-        Ok(match stored {
-            Some(thresholds) => Box::new(Tuned { aggregate, thresholds: thresholds.clone() }),
-            None => aggregate,
-        })
+        let thresholds = match stored {
+            Some(thresholds) => thresholds.clone(),
+            None if self.on_scale => combined_thresholds(&*aggregate, panel),
+            None => return Ok(aggregate),
+        };
+        Ok(Box::new(Tuned { aggregate, thresholds }))
     }
+}
+
+/// What the aggregate makes of scores that are just the systems' thresholds.
+fn combined_thresholds(aggregate: &dyn Aggregate, panel: &Panel) -> Thresholds {
+    let rows: Vec<&[f32]> = panel.thresholds.iter().map(Vec::as_slice).collect();
+    let combined = aggregate.combine(&rows);
+    let mut thresholds = Thresholds::uniform(combined.first().copied().unwrap_or(0.5));
+    let differing = panel.theses.iter().zip(combined).filter(|(_, t)| *t != thresholds.global);
+    thresholds.per_thesis = differing.map(|(slug, t)| (slug.clone(), t)).collect();
+    thresholds.origin = "combined from the systems' own".to_owned();
+    thresholds
 }
 
 /// An aggregate with thresholds that were chosen for it.
@@ -207,6 +223,19 @@ mod tests {
         assert_close(&combine("mean", &[0.5; 3], scores), &[0.4, 0.4, N, 0.4]);
         assert_close(&combine("max", &[0.5; 3], scores), &[0.9, 0.6, N, 0.4]);
         assert_close(&combine("vote", &[0.5; 3], scores), &[1.0 / 3.0, 0.5, N, 0.0]);
+    }
+
+    #[test]
+    fn a_panel_without_tuned_thresholds_combines_those_of_its_systems() {
+        let panel = Panel {
+            names: vec!["a".into(), "b".into()],
+            theses: vec!["x".into(), "y".into()],
+            thresholds: vec![vec![0.2, 0.5], vec![0.4, 0.5]],
+        };
+        let of = |name: &str, slug: &str| find(name).unwrap().for_panel(&panel, None).unwrap().thresholds().of(slug);
+        assert_close(&[of("mean", "x"), of("mean", "y")], &[0.3, 0.5]);
+        assert_close(&[of("max", "x"), of("max", "y")], &[0.4, 0.5]);
+        assert!(of("vote", "x") > 0.5, "votes are not scores");
     }
 
     #[test]

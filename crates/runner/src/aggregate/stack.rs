@@ -23,6 +23,7 @@ pub(super) const ENTRY: Entry = Entry {
     doc: "a logistic regression over the systems' scores, fitted on labelled samples",
     build,
     fit: Some(fit),
+    on_scale: false,
 };
 
 /// Scores are taken to be at least this far from 0 and 1: log-odds beyond say more than any system knows.

@@ -9,6 +9,7 @@ pub(super) const ENTRY: Entry = Entry {
     doc: "the share of systems at or above their own threshold; more than half is a label",
     build: |panel, _| Ok(Box::new(Vote { panel: panel.clone() })),
     fit: None,
+    on_scale: false,
 };
 
 struct Vote {

@@ -19,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     doc: "the mean, weighted by each system's skill on labelled samples",
     build,
     fit: Some(fit),
+    on_scale: true,
 };
 
 /// Samples that the rates of all theses count for in those of one.
