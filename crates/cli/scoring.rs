@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 use lundian_core::{Kind, Output, Paragraph, Sample, Taxonomy, Thresholds};
 use lundian_eval::SystemOutput;
-use lundian_runner::aggregate::{self, AGGREGATES, Entry, Panel};
+use lundian_runner::aggregate::{self, AGGREGATES, Entry, Fitted, Panel};
 use lundian_runner::{Options, RunError, System};
 
 use crate::output::{self, Interrupted};
@@ -32,17 +32,27 @@ impl Scored {
     }
 }
 
-/// The aggregates that flags name; all of them if none is named and there is more than one system to combine.
-pub(crate) fn aggregates(named: &[String], systems: usize) -> anyhow::Result<Vec<&'static Entry>> {
+/// The aggregates that flags name; all that can be used if none is named and there is more than one system to combine.
+pub(crate) fn aggregates(
+    named: &[String],
+    systems: &[System],
+    taxonomy: &Taxonomy,
+) -> anyhow::Result<Vec<&'static Entry>> {
     let known = || AGGREGATES.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
     if named.is_empty() {
-        // Those that must be fitted first are used where the user asks for them.
-        return Ok(if systems > 1 { AGGREGATES.iter().filter(|a| !a.is_learned()).collect() } else { Vec::new() });
+        let (fitted, panel) = (Fitted::bundled(), Panel::new(systems, taxonomy));
+        let usable = |a: &&Entry| systems.len() > 1 && a.for_panel(&panel, Some(&fitted)).is_ok();
+        return Ok(AGGREGATES.iter().filter(usable).collect());
     }
-    named
+    let mut chosen: Vec<&'static Entry> = named
         .iter()
         .map(|n| aggregate::find(n).ok_or_else(|| anyhow!("there is no aggregate {n:?}; there are {}", known())))
-        .collect()
+        .collect::<anyhow::Result<_>>()?;
+    // What was learned must show that it is better than the plain mean.
+    if chosen.iter().any(|a| a.is_learned()) && !chosen.iter().any(|a| a.name == "mean") {
+        chosen.extend(aggregate::find("mean"));
+    }
+    Ok(chosen)
 }
 
 /// Runs the systems over the paragraphs and the aggregates over their scores. Returns the systems, then the aggregates.
@@ -66,8 +76,9 @@ pub(crate) fn score(
         .collect();
     let panel = Panel::new(systems, taxonomy);
     let mut combined: Vec<(Box<dyn aggregate::Aggregate>, Scored)> = Vec::new();
+    let fitted = Fitted::bundled();
     for entry in aggregates {
-        let aggregate = entry.for_panel(&panel, None)?;
+        let aggregate = entry.for_panel(&panel, Some(&fitted))?;
         let scored = Scored {
             name: entry.name.to_owned(),
             kind: Kind::Aggregate,

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let output = args.destination.output.as_deref();
     let format = choose_format(EVALUATION_FORMATS, args.format.as_deref(), output)?;
     let systems::Built { systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
-    let aggregates = scoring::aggregates(&args.aggregate, systems.len())?;
+    let aggregates = scoring::aggregates(&args.aggregate, &systems, &taxonomy)?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;
     let mut options = Options::default();
     if let Some(threads) = args.systems.threads.or(config.threads) {

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
     let systems::Built { systems, .. } = systems::build(&args.systems, global, &config, &taxonomy)?;
-    let aggregates = scoring::aggregates(&args.aggregate, systems.len())?;
+    let aggregates = scoring::aggregates(&args.aggregate, &systems, &taxonomy)?;
     let samples = scoring::read_gold(&args.tune, &taxonomy)?;
     let mut options = Options { evidence: false, ..Options::default() };
     if let Some(threads) = args.systems.threads.or(config.threads) {
