@@ -12,6 +12,8 @@ mod optimiser;
 mod params;
 mod random;
 mod threshold;
+#[cfg(test)]
+mod tiny;
 mod tokens;
 mod train;
 mod weights;

@@ -321,3 +321,129 @@ impl Manifest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tiny;
+
+    fn save(dir: &Path) {
+        tiny::save(dir);
+        let mut all = tiny::weights();
+        all.insert(HEAD[0].to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
+        all.insert(HEAD[1].to_owned(), Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap());
+        let bytes = weights::quantise(&all).unwrap();
+        fs::write(dir.join(WEIGHTS), &bytes).unwrap();
+        manifest(&bytes).save(dir).unwrap();
+    }
+
+    fn manifest(weights: &[u8]) -> Manifest {
+        Manifest {
+            format: FORMAT,
+            kind: "transformer".to_owned(),
+            theses: vec!["a".to_owned(), "b".to_owned()],
+            base: Base::default(),
+            weights: WeightsFile { sha256: sha256(weights), bytes: weights.len() as u64 },
+            params: Params { lengths: Lengths { window: 16, heading: 4, prev: 8 }, ..Params::default() },
+            calibration: Calibration::default(),
+            thresholds: Thresholds::default(),
+            metrics: BTreeMap::new(),
+            data: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_model_reads_a_paragraph_in_windows_and_alone_as_with_others() {
+        let dir = tempfile::tempdir().unwrap();
+        save(dir.path());
+        let model = Model::open(dir.path()).unwrap();
+        let long = tiny::CHARACTERS.repeat(3);
+        let units = [("东西", ""), ("", ""), (long.as_str(), "很好"), ("🙂𠀀 abc", "产品")];
+        let mut all = Vec::new();
+        for (text, prev) in units {
+            let (windows, _) = model.read(&Unit { text, prev, ..Unit::default() }).unwrap();
+            assert!(!windows.is_empty() && windows.iter().all(|w| w.bytes.len() <= 16));
+            all.extend(windows);
+        }
+        // Every character of the long one is in a window.
+        let covered: std::collections::BTreeSet<usize> =
+            all[2..all.len() - 1].iter().flat_map(|w| w.bytes.iter().map(|b| b.start)).collect();
+        assert_eq!(covered.len(), long.chars().count());
+        let together = model.logits(all.iter()).unwrap();
+        for (window, together) in all.iter().zip(&together) {
+            let alone = &model.logits(std::iter::once(window)).unwrap()[0];
+            assert!(alone.iter().zip(together).all(|(a, t)| (a - t).abs() < 1e-5 && a.is_finite()));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = |change: &dyn Fn(&Path)| {
+            save(dir.path());
+            change(dir.path());
+            Model::open(dir.path()).unwrap_err()
+        };
+        let edit = |name: &'static str, change: &'static dyn Fn(&mut Value)| {
+            move |dir: &Path| {
+                let mut value: Value = serde_json::from_slice(&fs::read(dir.join(name)).unwrap()).unwrap();
+                change(&mut value);
+                fs::write(dir.join(name), value.to_string()).unwrap();
+            }
+        };
+        assert!(matches!(error(&|d| fs::write(d.join(WEIGHTS), b"other").unwrap()), ModelError::Hash { .. }));
+        assert!(matches!(error(&|d| fs::write(d.join(MANIFEST), "format = 9").unwrap()), ModelError::Format(9)));
+        assert!(matches!(error(&|d| fs::remove_file(d.join(TOKENIZER)).unwrap()), ModelError::Io { .. }));
+        assert!(matches!(error(&|d| fs::write(d.join(TOKENIZER), "{}").unwrap()), ModelError::Tokenizer(_)));
+        let unknown = error(&edit(CONFIG, &|c| c["model_type"] = "t5".into()));
+        assert!(matches!(unknown, ModelError::Architecture(name) if name == "t5"));
+        for (key, value) in
+            [("num_attention_heads", 3), ("num_attention_heads", 0), ("hidden_size", 32), ("num_hidden_layers", 3)]
+        {
+            let found = error(&|dir: &Path| {
+                let mut config = tiny::config();
+                config[key] = value.into();
+                fs::write(dir.join(CONFIG), config.to_string()).unwrap();
+            });
+            assert!(matches!(found, ModelError::Config(_) | ModelError::Weights(_)), "{key} {value}: {found}");
+        }
+        let more = error(&edit(TOKENIZER, &|t| {
+            t["model"]["vocab"].as_array_mut().unwrap().push(serde_json::json!(["新", -1.0]))
+        }));
+        assert!(matches!(more, ModelError::Vocabulary { .. }));
+        let manifest = |change: &'static dyn Fn(&mut Manifest)| {
+            move |dir: &Path| {
+                let mut manifest = manifest(&fs::read(dir.join(WEIGHTS)).unwrap());
+                change(&mut manifest);
+                manifest.save(dir).unwrap();
+            }
+        };
+        let wrong: [&'static dyn Fn(&mut Manifest); 5] = [
+            &|m| m.kind = "linear".to_owned(),
+            &|m| m.calibration.slope = 0.0,
+            &|m| m.thresholds.global = 2.0,
+            &|m| m.theses = vec!["a".to_owned(); 2],
+            &|m| m.params.batch = 0,
+        ];
+        for change in wrong {
+            assert!(matches!(error(&manifest(change)), ModelError::Manifest(_)));
+        }
+        let three = error(&manifest(&|m| m.theses.push("c".to_owned())));
+        assert!(matches!(three, ModelError::Weights(_)));
+    }
+
+    #[test]
+    fn calibration_finds_the_sigmoid_that_made_the_labels() {
+        let mut random = crate::random::Random::new(1);
+        let truth = Calibration { slope: 1.7, intercept: -0.8, origin: String::new() };
+        let logits: Vec<f32> = (0..20_000).map(|_| random.unit() as f32 * 8.0 - 4.0).collect();
+        let argued: Vec<bool> = logits.iter().map(|z| random.unit() < f64::from(truth.probability(*z))).collect();
+        let found = Calibration::fit(&logits, &argued);
+        assert!((found.slope - 1.7).abs() < 0.1 && (found.intercept + 0.8).abs() < 0.1, "{found:?}");
+        for (logits, argued) in [(vec![], vec![]), (vec![3.0; 4], vec![false; 4]), (vec![-5.0, 5.0], vec![false, true])]
+        {
+            let Calibration { slope, intercept, .. } = Calibration::fit(&logits, &argued);
+            assert!(slope > 0.0 && slope.is_finite() && intercept.is_finite());
+        }
+    }
+}

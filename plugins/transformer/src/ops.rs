@@ -551,3 +551,96 @@ impl CustomOp1 for Dropout {
         tensor(out, &grad)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+    use crate::random::Random;
+
+    fn var(shape: (usize, usize), seed: u64) -> Var {
+        let mut random = Random::new(seed);
+        let numbers = (0..shape.0 * shape.1).map(|_| 2.0 * random.unit() as f32 - 1.0).collect::<Vec<_>>();
+        Var::from_tensor(&Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap()).unwrap()
+    }
+
+    fn flat(tensor: &Tensor) -> Vec<f32> {
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// The gradient of a weighted sum of what `f` gives, by backward passes and by differences, for each of `vars`.
+    fn check_gradient(vars: &[&Var], f: &dyn Fn() -> Tensor) {
+        let weights = {
+            let out = f();
+            let mut random = Random::new(99);
+            let numbers = (0..out.elem_count()).map(|_| random.unit() as f32).collect::<Vec<_>>();
+            Tensor::from_vec(numbers, out.shape(), &Device::Cpu).unwrap()
+        };
+        let loss = || (f() * &weights).unwrap().sum_all().unwrap();
+        let gradients = loss().backward().unwrap();
+        for var in vars {
+            let (at, found) = (flat(var), flat(gradients.get(var.as_tensor()).unwrap()));
+            for i in 0..at.len() {
+                let moved = |by: f32| {
+                    let mut numbers = at.clone();
+                    numbers[i] += by;
+                    var.set(&Tensor::from_vec(numbers, var.shape(), &Device::Cpu).unwrap()).unwrap();
+                    loss().to_scalar::<f32>().unwrap()
+                };
+                let slope = (moved(0.01) - moved(-0.01)) / 0.02;
+                assert!((slope - found[i]).abs() < 5e-3 * (1.0 + slope.abs()), "{i}: {slope} {}", found[i]);
+            }
+            var.set(&Tensor::from_vec(at, var.shape(), &Device::Cpu).unwrap()).unwrap();
+        }
+    }
+
+    fn row(var: &Var) -> Tensor {
+        var.as_tensor().flatten_all().unwrap()
+    }
+
+    #[test]
+    fn gradients_are_those_of_differences() {
+        let (x, w, b) = (var((5, 8), 1), var((6, 8), 2), var((1, 6), 3));
+        check_gradient(&[&x, &w, &b], &|| linear(&x, &w, &row(&b)).unwrap());
+        let (g, b) = (var((1, 8), 4), var((1, 8), 5));
+        check_gradient(&[&x, &g, &b], &|| layer_norm(&x, &row(&g), &row(&b), 1e-5).unwrap());
+        check_gradient(&[&x], &|| gelu(&x).unwrap());
+        check_gradient(&[&x], &|| dropout(&x, 0.5, 7).unwrap());
+        let (k, v) = (var((5, 8), 6), var((5, 8), 7));
+        let sequences: Sequences = Arc::from([0..3, 3..5]);
+        check_gradient(&[&x, &k, &v], &|| attention(&x, &k, &v, 2, &sequences).unwrap());
+        check_gradient(&[&x], &|| mean_rows(&x, &sequences).unwrap());
+    }
+
+    #[test]
+    fn approximations_are_close() {
+        for i in -4000..4000 {
+            let x = i as f32 * 0.005;
+            let wanted = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / wanted - 1.0).abs() < 4e-7, "exp({x})");
+        }
+        // Φ to ten digits.
+        for (x, wanted) in
+            [(-3.0, 0.001_349_898), (-1.0, 0.158_655_254), (0.0, 0.5), (0.5, 0.691_462_461), (2.0, 0.977_249_868)]
+        {
+            assert!((normal(x).0 - wanted).abs() < 3e-7, "Φ({x}) = {}", normal(x).0);
+        }
+    }
+
+    #[test]
+    fn dropout_keeps_the_mean_and_about_the_share_it_should() {
+        let ones = Tensor::ones((100, 100), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let kept = flat(&dropout(&ones, 0.3, 5).unwrap());
+        let zeros = kept.iter().filter(|x| **x == 0.0).count();
+        assert!((2800..3200).contains(&zeros), "{zeros}");
+        assert!(kept.iter().all(|x| *x == 0.0 || (x - 1.0 / 0.7).abs() < 1e-6));
+        assert_ne!(kept, flat(&dropout(&ones, 0.3, 6).unwrap()));
+    }
+
+    #[test]
+    fn the_mean_of_no_rows_is_zero() {
+        let x = var((2, 3), 1);
+        assert_eq!(flat(&mean_rows(&x, &Arc::from([1..1])).unwrap()), [0.0; 3]);
+    }
+}

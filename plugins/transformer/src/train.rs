@@ -519,3 +519,109 @@ fn prepare(
     }
     Ok(Prepared { windows, frozen, targets: (0..theses).map(|thesis| sample.argues(thesis)).collect() })
 }
+
+#[cfg(test)]
+mod tests {
+    use lundian_plugin::{Batch, Classifier, Label, Output, Paragraph, Stance};
+
+    use super::*;
+    use crate::{Lengths, Transformer, tiny};
+
+    fn samples(taxonomy: &Taxonomy) -> Vec<Sample> {
+        let texts = ["东西卖不出去", "天气很好", "产品卖不出去,工厂停。", "天气不错"];
+        let sample = |i: usize| Sample {
+            paragraph: Paragraph { id: i.to_string(), text: texts[i % 4].to_owned(), ..Default::default() },
+            labels: (i % 2 == 0)
+                .then(|| Label { thesis: i % taxonomy.len() % 4, stance: Stance::Endorse, evidence: None })
+                .into_iter()
+                .collect(),
+            ..Default::default()
+        };
+        (0..24).map(sample).collect()
+    }
+
+    fn params(epochs: usize) -> Params {
+        Params {
+            epochs,
+            batch: 8,
+            freeze: 1,
+            learning_rate: 5e-3,
+            head_learning_rate: 2e-2,
+            lengths: Lengths { window: 16, heading: 4, prev: 8 },
+            ..Params::default()
+        }
+    }
+
+    /// Trains in `out`, and stops with an error after `stop` reports of the end of a pass.
+    fn run(base: &Path, out: &Path, params: Params, resume: bool) -> Result<Model, TrainError> {
+        let taxonomy = Taxonomy::china_economy();
+        let samples = samples(&taxonomy);
+        let job = Job {
+            taxonomy: &taxonomy,
+            samples: &samples,
+            tune: &samples,
+            tune_name: "the same",
+            base,
+            base_name: Base { name: "tiny".to_owned(), licence: "CC0-1.0".to_owned() },
+            data: Vec::new(),
+            out,
+            resume,
+        };
+        train(&job, &params.check().unwrap(), &mut |_| {})
+    }
+
+    #[test]
+    fn learns_and_goes_on_after_a_stop_as_if_there_had_been_none() {
+        let (base, whole, parts) =
+            (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        tiny::save(base.path());
+        let model = run(base.path(), whole.path(), params(6), false).unwrap();
+
+        // Stopped in the third pass: the log cannot be written any more.
+        let taxonomy = Taxonomy::china_economy();
+        let all = samples(&taxonomy);
+        let stopped = std::panic::catch_unwind(|| {
+            let job = Job {
+                taxonomy: &taxonomy,
+                samples: &all,
+                tune: &all,
+                tune_name: "the same",
+                base: base.path(),
+                base_name: Base { name: "tiny".to_owned(), licence: "CC0-1.0".to_owned() },
+                data: Vec::new(),
+                out: parts.path(),
+                resume: false,
+            };
+            train(&job, &params(6).check().unwrap(), &mut |p| assert!(p.epoch < 3, "stop")).map(drop)
+        });
+        assert!(stopped.is_err());
+        run(base.path(), parts.path(), params(6), true).unwrap();
+        let bytes = |dir: &Path| fs::read(dir.join(WEIGHTS)).unwrap();
+        assert!(bytes(whole.path()) == bytes(parts.path()), "other weights after a stop");
+        let epochs = fs::read_to_string(parts.path().join("train.jsonl")).unwrap();
+        assert_eq!(epochs.lines().filter(|line| line.contains("\"tune\":[")).count(), 6);
+
+        let other = run(base.path(), parts.path(), Params { seed: 1, ..params(6) }, true);
+        assert!(matches!(other, Err(TrainError::Checkpoint { .. })));
+
+        let classifier = Transformer::new(model, &taxonomy).unwrap();
+        let units: Vec<Unit<'_>> = all.iter().map(|s| Unit::from(&s.paragraph)).collect();
+        let mut out = Output::new(units.len(), taxonomy.len());
+        classifier.classify(&Batch::new(&units), &mut out).unwrap();
+        out.check(|row| units[row].text).unwrap();
+        let threshold = classifier.thresholds().global;
+        let right = all.iter().enumerate().filter(|(row, s)| (out.row(*row)[0] >= threshold) == s.argues(0)).count();
+        assert!(right >= 20, "{right} of 24");
+        assert!(!out.evidence.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_trained_on_is_refused() {
+        let (base, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        tiny::save(base.path());
+        let error = |params: Params| run(base.path(), out.path(), params, false).unwrap_err();
+        assert!(matches!(error(Params { freeze: 3, ..params(1) }), TrainError::Layers { depth: 2, .. }));
+        let lengths = Lengths { window: 60, heading: 4, prev: 8 };
+        assert!(matches!(error(Params { lengths, ..params(1) }), TrainError::Model(ModelError::Config(_))));
+    }
+}

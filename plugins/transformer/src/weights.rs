@@ -134,3 +134,76 @@ pub(crate) fn quantise(weights: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, Mo
     let views = views.collect::<Result<Vec<_>, _>>().map_err(|e| ModelError::Weights(e.to_string()))?;
     serialize(views, None).map_err(|e| ModelError::Weights(e.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tiny;
+
+    fn error(dir: &Path) -> String {
+        read(dir).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_was_quantised_comes_back_to_half_a_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let weights = tiny::weights();
+        fs::write(dir.path().join(WEIGHTS), quantise(&weights).unwrap()).unwrap();
+        let back = read(dir.path()).unwrap();
+        assert_eq!(back.len(), weights.len());
+        for (name, tensor) in &weights {
+            let (wanted, found) = (tensor.flatten_all().unwrap(), back[name].flatten_all().unwrap());
+            for (wanted, found) in wanted.to_vec1::<f32>().unwrap().iter().zip(found.to_vec1::<f32>().unwrap()) {
+                assert!((wanted - found).abs() <= 1.6 / 253.0, "{name}: {wanted} {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_in_parts_are_those_in_one_file() {
+        let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        tiny::save(whole.path());
+        let weights: Vec<(String, Tensor)> = read(whole.path()).unwrap().into_iter().collect();
+        let mut map = BTreeMap::new();
+        for (n, chunk) in weights.chunks(weights.len().div_ceil(2)).enumerate() {
+            let file = format!("model-0000{}-of-00002.safetensors", n + 1);
+            map.extend(chunk.iter().map(|(name, _)| (name.clone(), file.clone())));
+            let chunk: HashMap<String, Tensor> = chunk.iter().cloned().collect();
+            candle_core::safetensors::save(&chunk, parts.path().join(file)).unwrap();
+        }
+        let index = serde_json::json!({"metadata": {}, "weight_map": map});
+        fs::write(parts.path().join(INDEX), index.to_string()).unwrap();
+        let together = read(parts.path()).unwrap();
+        assert_eq!(together.len(), weights.len());
+        for (name, tensor) in weights {
+            let both = [&tensor, &together[&name]].map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+            assert_eq!(both[0], both[1], "{name}");
+        }
+
+        fs::remove_file(parts.path().join("model-00002-of-00002.safetensors")).unwrap();
+        assert!(error(parts.path()).contains("names it, but it is not there"));
+        fs::write(parts.path().join(INDEX), r#"{"weight_map": {"a": "../secret"}}"#).unwrap();
+        assert!(error(parts.path()).contains("is not the name of a file beside it"));
+    }
+
+    #[test]
+    fn damaged_weights_are_refused_with_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(error(dir.path()).contains("there are no weights"));
+        fs::write(dir.path().join("pytorch_model.bin"), b"anything").unwrap();
+        assert!(matches!(read(dir.path()), Err(ModelError::Pickle(_))));
+
+        tiny::save(dir.path());
+        let path = dir.path().join(WEIGHTS);
+        let bytes = fs::read(&path).unwrap();
+        for length in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
+            fs::write(&path, &bytes[..length]).unwrap();
+            assert!(matches!(read(dir.path()), Err(ModelError::Weights(_))), "{length} bytes");
+        }
+        for wrong in [f32::NAN, f32::INFINITY] {
+            let weights = HashMap::from([("w".to_owned(), Tensor::new(&[0.0, wrong, 1.0], &Device::Cpu).unwrap())]);
+            candle_core::safetensors::save(&weights, &path).unwrap();
+            assert!(error(dir.path()).contains("w has numbers that are not finite"));
+        }
+    }
+}

@@ -77,3 +77,59 @@ pub(crate) fn layer_of(name: &str) -> Option<usize> {
     let (_, rest) = name.split_once("layer.")?;
     rest.split('.').next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::model::{CONFIG, read};
+    use crate::weights;
+
+    /// What Python transformers gives (see `tests/make_reference.py`).
+    #[derive(Deserialize)]
+    struct Expected {
+        sequences: Vec<Vec<u32>>,
+        states: Vec<Vec<Vec<f32>>>,
+    }
+
+    fn states(encoder: &dyn Encoder, sequences: &[Vec<u32>]) -> Vec<Vec<f32>> {
+        let mut ranges = Vec::new();
+        for sequence in sequences {
+            let start = ranges.last().map_or(0, |r: &std::ops::Range<usize>| r.end);
+            ranges.push(start..start + sequence.len());
+        }
+        let tokens = Tokens { ids: sequences.concat(), sequences: Arc::from(ranges) };
+        let x = encoder.embed(&tokens).unwrap();
+        encoder.layers(0, x, &tokens.sequences, Dropout::NONE).unwrap().to_vec2().unwrap()
+    }
+
+    #[test]
+    fn states_are_those_of_python_transformers_alone_and_together() {
+        for name in ["bert", "xlm-roberta"] {
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+            let config = serde_json::from_slice(&read(&dir, CONFIG).unwrap()).unwrap();
+            let weights = weights::read(&dir).unwrap();
+            let builder = VarBuilder::from_tensors(weights, candle_core::DType::F32, &candle_core::Device::Cpu);
+            let encoder = open(&config, builder).unwrap();
+            let expected: Expected = serde_json::from_slice(&read(&dir, "expected.json").unwrap()).unwrap();
+            let together = states(&*encoder, &expected.sequences);
+            let alone: Vec<Vec<f32>> =
+                expected.sequences.iter().flat_map(|s| states(&*encoder, std::slice::from_ref(s))).collect();
+            assert_eq!(together.len(), expected.states.concat().len());
+            for (row, wanted) in expected.states.concat().iter().enumerate() {
+                for (i, wanted) in wanted.iter().enumerate() {
+                    assert!(
+                        (together[row][i] - wanted).abs() < 1e-4,
+                        "{name} {row} {i}: {} {wanted}",
+                        together[row][i]
+                    );
+                    assert!((alone[row][i] - together[row][i]).abs() < 1e-5);
+                }
+            }
+        }
+    }
+}
