@@ -9,7 +9,7 @@ use lundian_author::CheckOptions;
 use lundian_author::dictionary::{Dictionary, Mapping};
 use lundian_author::{Lang, ScaffoldOptions, find_checkout, scaffold, scaffold_dictionary};
 use lundian_core::Taxonomy;
-use lundian_host::{Candidate, Found, MANIFEST_FILE, Manifest};
+use lundian_host::{Candidate, Found, MANIFEST_FILE, Manifest, PublicKey};
 use lundian_report::{Column, Table};
 use lundian_rules::{Pack, Rules};
 
@@ -32,6 +32,10 @@ pub(crate) enum Command {
     Add {
         /// Folder of the plugin, or its library
         path: PathBuf,
+        /// Add it only if this key of minisign signed the library: the key itself (RW...), or a file with it. The
+        /// signature is the file LIBRARY.minisig beside the library. Later versions will need one by the same key
+        #[arg(long, value_name = "PUBLIC_KEY")]
+        signed_by: Option<String>,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
@@ -49,7 +53,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// `rules` for the built-in packs, a rule pack (TOML), or the folder or library of a plugin, which is run
+    /// `rules` for the built-in packs, a rule pack (TOML), the name of a plugin that was added, or the folder or library
+    /// of any plugin, which is run
     plugin: String,
     /// Run only this check (repeatable)
     #[arg(long, value_name = "NAME")]
@@ -120,7 +125,7 @@ pub(crate) fn run(command: &Command, global: &Global) -> anyhow::Result<Outcome>
     match command {
         Command::List => list(global),
         Command::Show { name } => show(name, global),
-        Command::Add { path, yes } => add(path, *yes, global),
+        Command::Add { path, signed_by, yes } => add(path, signed_by.as_deref(), *yes, global),
         Command::Remove { name } => remove(name, global),
         Command::Check(args) => check(args, global),
         Command::New(args) => new(args, global),
@@ -155,7 +160,9 @@ fn show(name: &str, global: &Global) -> anyhow::Result<Outcome> {
         bail!("there is no plugin {name:?}; `lundian plugin list` names them");
     };
     let hash = found.sha256.as_deref().unwrap_or("cannot be read");
-    write!(out, "{}", description(&found.manifest, &found.library, hash))?;
+    let signer = found.sha256.as_deref().and_then(|hash| installed.trust.signer(hash));
+    let signed = signer.map_or_else(|| "not checked".to_owned(), |key| format!("by {key}"));
+    write!(out, "{}", description(&found.manifest, &found.library, hash, &signed))?;
     writeln!(out, "state    {}", found.state.as_str())?;
     if let Some(problem) = &found.problem {
         writeln!(out, "         {problem}")?;
@@ -164,10 +171,10 @@ fn show(name: &str, global: &Global) -> anyhow::Result<Outcome> {
 }
 
 /// What there is to know of a plugin before it runs.
-fn description(m: &Manifest, library: &Path, sha256: &str) -> String {
+fn description(m: &Manifest, library: &Path, sha256: &str, signed: &str) -> String {
     let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
     format!(
-        "{} {} ({})\n{}\nlicence  {}\nlabels   {}\nreads    {}\nlibrary  {}\nsha256   {sha256}\n",
+        "{} {} ({})\n{}\nlicence  {}\nlabels   {}\nreads    {}\nlibrary  {}\nsha256   {sha256}\nsigned   {signed}\n",
         m.id,
         m.version,
         m.kind.as_str(),
@@ -179,13 +186,19 @@ fn description(m: &Manifest, library: &Path, sha256: &str) -> String {
     )
 }
 
-fn add(path: &Path, yes: bool, global: &Global) -> anyhow::Result<Outcome> {
+fn add(path: &Path, signed_by: Option<&str>, yes: bool, global: &Global) -> anyhow::Result<Outcome> {
     let mut installed = Installed::find(global)?;
-    let candidate = Candidate::at(path)?;
+    let key = signed_by.map(PublicKey::parse_or_read).transpose()?;
+    let candidate = Candidate::at(path)?.with_signature_by(key);
     if BUNDLED.iter().any(|b| b.name == candidate.manifest.id) {
         bail!("{:?} is the name of a built-in plugin; give yours another id in plugin.toml", candidate.manifest.id);
     }
-    let shown = description(&candidate.manifest, &candidate.library, &candidate.sha256);
+    let signed = match installed.trust.check_signature(&candidate)? {
+        Some(key) => format!("by {key}"),
+        None if candidate.signature().is_some() => "not checked: --signed-by PUBLIC_KEY checks it".to_owned(),
+        None => "no".to_owned(),
+    };
+    let shown = description(&candidate.manifest, &candidate.library, &candidate.sha256, &signed);
     write!(std::io::stderr().lock(), "{shown}")?;
     if !yes {
         if !std::io::stdin().is_terminal() {
@@ -222,21 +235,45 @@ fn check(args: &CheckArgs, global: &Global) -> anyhow::Result<Outcome> {
     } else if path.extension().is_some_and(|e| e == "toml") && path.file_name() != Some(MANIFEST_FILE.as_ref()) {
         let (pack, diagnostics) = Pack::read(path, &taxonomy);
         report_check(&taxonomy, &[pack], &diagnostics)
+    } else if let Some(candidate) = installed(&args.plugin, global)? {
+        check_library(&candidate, args, &config, &taxonomy)
     } else if path.exists() {
-        check_library(path, args, &config, &taxonomy)
+        check_library(&Candidate::at(path)?, args, &config, &taxonomy)
+    } else if BUNDLED.iter().any(|b| b.name == args.plugin) {
+        bail!("{:?} is built in: there is no library to check", args.plugin)
     } else {
-        bail!("{:?} is neither `rules` nor a rule pack nor a folder or library of a plugin", args.plugin)
+        bail!("{:?} is neither `rules` nor a rule pack nor the name, folder or library of a plugin", args.plugin)
     }
 }
 
+/// The plugin of this name that may run, if there is one. It comes before a folder of that name: whoever means the plugin
+/// that they trust must not run what lies in the working directory.
+fn installed(name: &str, global: &Global) -> anyhow::Result<Option<Candidate>> {
+    let path = Path::new(name);
+    if path.file_name() != Some(name.as_ref()) {
+        return Ok(None);
+    }
+    let Some(found) = Installed::find(global)?.found.into_iter().find(|f| f.manifest.id == name) else {
+        return Ok(None);
+    };
+    if path.exists() {
+        output::say(format_args!("{name} is taken as the name of a plugin; for what lies here, say ./{name}"));
+    }
+    Ok(Some(Candidate::try_from(found)?))
+}
+
 #[cfg(unix)]
-fn check_library(path: &Path, args: &CheckArgs, config: &Config, taxonomy: &Taxonomy) -> anyhow::Result<Outcome> {
-    let candidate = Candidate::at(path)?;
-    let settings = config.plugin_settings(&candidate.manifest.id)?;
+fn check_library(
+    plugin: &Candidate,
+    args: &CheckArgs,
+    config: &Config,
+    taxonomy: &Taxonomy,
+) -> anyhow::Result<Outcome> {
+    let settings = config.plugin_settings(&plugin.manifest.id)?;
     let worker = lundian_host::WorkerOptions::this_program([crate::systems::WORKER])?;
     let options = CheckOptions::default().with_seed(args.seed).reproducing(args.reproduce).only(args.only.clone());
     let mut out = std::io::stdout().lock();
-    let report = lundian_author::check(&candidate, taxonomy, &settings, worker, &options, |_| {})?;
+    let report = lundian_author::check(plugin, taxonomy, &settings, worker, &options, |_| {})?;
     match args.format {
         CheckFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
         CheckFormat::Table => write!(out, "{report}")?,
@@ -245,7 +282,7 @@ fn check_library(path: &Path, args: &CheckArgs, config: &Config, taxonomy: &Taxo
 }
 
 #[cfg(not(unix))]
-fn check_library(_: &Path, _: &CheckArgs, _: &Config, _: &Taxonomy) -> anyhow::Result<Outcome> {
+fn check_library(_: &Candidate, _: &CheckArgs, _: &Config, _: &Taxonomy) -> anyhow::Result<Outcome> {
     bail!("plugins in libraries can be checked on Unix only: each check needs a worker process")
 }
 
