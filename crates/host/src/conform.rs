@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-use lundian_core::{Batch, Cancel, Output, Setup, Taxonomy, Unit};
+use lundian_core::{Batch, Cancel, Output, Setup, Taxonomy, Thesis, Unit};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -125,10 +125,11 @@ impl<'a> Conformance<'a> {
         Pool::start(self.options.clone(), load, self.taxonomy.len(), listener).map_err(|e| e.to_string())
     }
 
-    /// Paragraphs of the kind that the plugin is for.
+    /// Paragraphs of the kind that the plugin is for: examples of the theses, what they assert, and their names.
     fn texts(&self) -> Vec<&'a str> {
         let theses = self.taxonomy.theses().iter();
-        let texts = theses.flat_map(|t| t.examples.iter().chain([&t.proposition.zh, &t.proposition.en]));
+        let said = |t: &'a Thesis| [&t.proposition.zh, &t.proposition.en, &t.name.zh, &t.name.en];
+        let texts = theses.flat_map(|t| t.examples.iter().chain(said(t)));
         // A taxonomy has slugs at least.
         let slugs = self.taxonomy.theses().iter().map(|t| t.slug.as_str());
         texts.map(String::as_str).filter(|t| !t.is_empty()).chain(slugs).collect()
