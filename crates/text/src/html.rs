@@ -4,6 +4,7 @@
 //! an article rewrite the tree and forget where the text stood; here every block points back into the source.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::block::{Block, Kind, Metadata, fold_space};
@@ -122,6 +123,7 @@ pub(crate) fn html(source: &str) -> (Metadata, Vec<Block>) {
     let outside = choose(&mut elements, &runs);
     let root = main_content(&mut elements, &runs, &outside);
     let sections = sections(&elements, root, &outside);
+    let authors = authors(&elements, &runs, &outside, &sections);
     let mut blocks: Vec<Block> = Vec::new();
     let mut section = None;
     for run in runs.iter().filter(|r| !outside[r.element]) {
@@ -145,11 +147,7 @@ pub(crate) fn html(source: &str) -> (Metadata, Vec<Block>) {
         let mut block = Block { range: run.range.clone(), text: run.text.clone(), kind, adjacent: run.adjacent };
         if inside.is_some() && inside != section {
             section = inside;
-            // The first short label of an author in a section names it; without one the section has no name.
-            let named = runs.iter().filter(|r| !outside[r.element] && r.text.chars().count() <= 20).find(|r| {
-                let mut path = ancestors(&elements, r.element);
-                path.any(|e| elements[e].names_author()) && ancestors(&elements, r.element).any(|e| Some(e) == inside)
-            });
+            let named = inside.and_then(|e| authors.get(&e));
             let start = run.range.start;
             blocks.push(Block {
                 range: named.map_or(start..start, |r| r.range.clone()),
@@ -235,19 +233,40 @@ fn main_content(elements: &mut [Element], runs: &[Run], outside: &[bool]) -> usi
 }
 
 /// Elements that are each one author's answer, where the page has several.
-fn sections(elements: &[Element], root: usize, outside: &[bool]) -> Vec<usize> {
+fn sections(elements: &[Element], root: usize, outside: &[bool]) -> HashSet<usize> {
     let is_answer = |e: &Element| {
         e.tag == "article"
             || e.names
                 .split([' ', '/'])
                 .any(|n| ["answeritem", "answer-item", "answer", "post", "reply", "list-item"].contains(&n))
     };
-    let found: Vec<usize> = (0..elements.len())
+    let found: HashSet<usize> = (0..elements.len())
         .filter(|e| !outside[*e] && elements[*e].prose > 0 && is_answer(&elements[*e]))
         .filter(|e| ancestors(elements, *e).skip(1).any(|a| a == root))
         .filter(|e| !ancestors(elements, *e).skip(1).any(|a| a != root && is_answer(&elements[a])))
         .collect();
-    if found.len() >= 2 { found } else { Vec::new() }
+    if found.len() >= 2 { found } else { HashSet::new() }
+}
+
+/// By section the first short label of an author in it, which names it; sections without one have no name.
+fn authors<'r>(
+    elements: &[Element],
+    runs: &'r [Run],
+    outside: &[bool],
+    sections: &HashSet<usize>,
+) -> HashMap<usize, &'r Run> {
+    let mut found = HashMap::new();
+    if sections.is_empty() {
+        return found;
+    }
+    for run in runs.iter().filter(|r| !outside[r.element] && r.text.chars().count() <= 20) {
+        if ancestors(elements, run.element).any(|e| elements[e].names_author()) {
+            for section in ancestors(elements, run.element).filter(|e| sections.contains(e)) {
+                found.entry(section).or_insert(run);
+            }
+        }
+    }
+    found
 }
 
 /// Walks over a page and collects its elements and runs of text.
@@ -324,13 +343,15 @@ impl<'a> Scanner<'a> {
         let (attributes, end) = attributes(rest, 1 + name.len());
         let get = |key: &str| attributes.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_ref());
         if RAW.contains(&name.as_str()) || name == "title" {
+            if rest[..end].ends_with("/>") {
+                return end;
+            }
             let close = format!("</{name}");
             let body = end..find_ignoring_case(&rest[end..], &close).map_or(rest.len(), |n| end + n);
             if name == "title" && self.metadata.title.is_empty() {
                 self.metadata.title = fold_space(&decode_entities(&rest[body.clone()]));
             }
-            let after = rest[body.end..].find('>').map_or(rest.len(), |n| body.end + n + 1);
-            return if rest[..end].ends_with("/>") { end } else { after };
+            return rest[body.end..].find('>').map_or(rest.len(), |n| body.end + n + 1);
         }
         if name == "meta" {
             self.meta(

@@ -247,7 +247,7 @@ impl Words {
             && !PARTICLES.contains(end)
             && !end.is_ascii_digit()
             && !start.is_ascii_digit()
-            && !OPENERS.iter().any(|w| normalise(&next.text).starts_with(w))
+            && !opens_sentence(&next.text)
     }
 
     /// True if the last character of `text` and the first of `next` are a word of this document that the break cuts in
@@ -268,6 +268,13 @@ impl Words {
         let least = if punctuated { 1 } else { 2 };
         cut >= 1 && stump && strength >= 0.1 || cut >= least && strength >= 0.3 && cut * 5 >= left.max(right) * 4
     }
+}
+
+/// True if `text` begins as sentences do.
+fn opens_sentence(text: &str) -> bool {
+    // No opener has more characters.
+    let beginning = normalise(&text.chars().take(4).collect::<String>());
+    OPENERS.iter().any(|w| beginning.starts_with(w))
 }
 
 /// True if `text` opens a bracket that it does not close, and `next` does not open another before it closes it.

@@ -148,11 +148,23 @@ struct Inline<'a> {
     plain: usize,
 }
 
+/// Bytes that a link's text, or its address, may have.
+const LONGEST_LINK: usize = 12 << 10;
+/// Links within the text of links, such as pictures; deeper ones are read as plain text.
+const LINK_DEPTH: usize = 4;
+
 /// Resolves escapes, images, links, emphasis, tags and entities.
 fn inline(line: &str) -> Inline<'_> {
+    let brackets = if line.contains("](") { Brackets::of(line) } else { Brackets::default() };
+    inline_within(line, 0, &brackets, LINK_DEPTH)
+}
+
+/// [`inline`] for the part `line` of a line that begins at `offset` of it and has the brackets `brackets`. Links nest
+/// `depth` deep at most.
+fn inline_within<'a>(line: &'a str, offset: usize, brackets: &Brackets, depth: usize) -> Inline<'a> {
     let paired = |mark: char| line.chars().filter(|c| *c == mark).nth(1).is_some();
     let (stars, underscores) = (paired('*'), paired('_'));
-    let linked = line.contains("](");
+    let link = |at: usize| if depth > 0 { brackets.link(line, offset, at) } else { None };
     let mut out = Inline { text: String::with_capacity(line.len()), links: Vec::new(), plain: 0 };
     let mut at = 0;
     while let Some(c) = line[at..].chars().next() {
@@ -176,7 +188,7 @@ fn inline(line: &str) -> Inline<'_> {
                 continue;
             }
             '!' if rest.starts_with("![") => {
-                if let Some((_, _, end)) = linked.then(|| link(line, after)).flatten() {
+                if let Some((_, _, end)) = link(after) {
                     at = end;
                     continue;
                 }
@@ -188,8 +200,8 @@ fn inline(line: &str) -> Inline<'_> {
                     at += end + 1;
                     continue;
                 }
-                if let Some((text, url, end)) = linked.then(|| link(line, at)).flatten() {
-                    let inner = inline(&line[text]);
+                if let Some((text, url, end)) = link(at) {
+                    let inner = inline_within(&line[text.clone()], offset + text.start, brackets, depth - 1);
                     if !inner.text.trim().is_empty() {
                         out.links.push(&line[url]);
                     }
@@ -254,37 +266,62 @@ fn is_emphasis(line: &str, at: usize, c: char, paired: bool) -> bool {
     }
 }
 
-/// The text and the address of the link whose `[` stands at `at`, and where it ends. Brackets and parentheses nest.
-fn link(line: &str, at: usize) -> Option<(Range<usize>, Range<usize>, usize)> {
-    let close = matching(line, at, '[', ']')?;
-    if !line[close + 1..].starts_with('(') {
-        return None;
-    }
-    // An address with unbalanced parentheses ends at the first one.
-    let end = matching(line, close + 1, '(', ')')
-        .or_else(|| line[close + 1..].bytes().take(4096).position(|b| b == b')').map(|n| close + 1 + n))?;
-    Some((at + 1..close, close + 2..end, end + 1))
+/// Where the brackets of a line are closed, found in one pass: a line may be one long row of them.
+#[derive(Default)]
+struct Brackets {
+    /// Each `[` and `(` that is closed, with its end, in order.
+    pairs: Vec<(usize, usize)>,
+    /// Each `)`, escaped or not.
+    ends: Vec<usize>,
 }
 
-/// Where the bracket that stands at `at` is closed, within the length that a link may have.
-fn matching(line: &str, at: usize, open: char, close: char) -> Option<usize> {
-    let mut depth = 0;
-    let mut escaped = false;
-    for (i, c) in line[at..].char_indices().take(4096) {
-        if escaped {
-            escaped = false;
-        } else if c == '\\' {
-            escaped = true;
-        } else if c == open {
-            depth += 1;
-        } else if c == close {
-            depth -= 1;
-            if depth == 0 {
-                return Some(at + i);
+impl Brackets {
+    fn of(line: &str) -> Self {
+        let mut found = Self::default();
+        let (mut square, mut round) = (Vec::new(), Vec::new());
+        let mut escaped = false;
+        for (at, byte) in line.bytes().enumerate() {
+            if byte == b')' {
+                found.ends.push(at);
+            }
+            if std::mem::take(&mut escaped) {
+                continue;
+            }
+            match byte {
+                b'\\' => escaped = true,
+                b'[' => square.push(at),
+                b'(' => round.push(at),
+                b']' => found.pairs.extend(square.pop().map(|open| (open, at))),
+                b')' => found.pairs.extend(round.pop().map(|open| (open, at))),
+                _ => {}
             }
         }
+        found.pairs.sort_unstable();
+        found
     }
-    None
+
+    /// Where the bracket at `open` is closed, within the length that a link may have.
+    fn end_of(&self, open: usize) -> Option<usize> {
+        let at = self.pairs.binary_search_by_key(&open, |pair| pair.0).ok()?;
+        let end = self.pairs[at].1;
+        (end - open < LONGEST_LINK).then_some(end)
+    }
+
+    /// The text and the address of the link whose `[` stands at `at` of `line`, and where it ends. `line` begins at
+    /// `offset` of the line that the brackets are of. Brackets and parentheses nest.
+    fn link(&self, line: &str, offset: usize, at: usize) -> Option<(Range<usize>, Range<usize>, usize)> {
+        let within = |end: &usize| *end < offset + line.len();
+        let close = self.end_of(offset + at).filter(within)? - offset;
+        if !line[close + 1..].starts_with('(') {
+            return None;
+        }
+        // An address with unbalanced parentheses ends at the first one.
+        let open = offset + close + 1;
+        let first = || self.ends.get(self.ends.partition_point(|end| *end < open)).copied();
+        let first = || first().filter(|end| end - open < LONGEST_LINK);
+        let end = self.end_of(open).filter(within).or_else(first).filter(within)? - offset;
+        Some((at + 1..close, close + 2..end, end + 1))
+    }
 }
 
 /// True for the address of a person's or an organisation's page on a site.
@@ -380,9 +417,14 @@ mod tests {
             ("[没有链接]", "[没有链接]"),
             ("断\\", "断"),
             ("有注。[^1]", "有注。"),
+            ("[一](a(b)二", "一二"),
+            ("[[[[[五](e)](d)](c)](b)](a)", "[五](e)"),
         ] {
             assert_eq!(text(line), plain, "{line}");
         }
+        // Rows of brackets are read once, not once for each of them.
+        let row = format!("{}](a)", "[".repeat(1 << 20));
+        assert_eq!(text(&row).len(), (1 << 20) - 1);
     }
 
     #[test]

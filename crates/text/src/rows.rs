@@ -94,7 +94,8 @@ impl Rows {
             return self.problem(Diagnostic::warning(&self.path, "the file is empty"));
         }
         if !header.contains(&self.column) {
-            let message = format!("there is no column {:?}; the columns are {}", self.column, header.join(", "));
+            let columns = listed(header.iter().map(String::as_str));
+            let message = format!("there is no column {:?}; the columns are {columns}", self.column);
             let problem = Diagnostic::error(&self.path, message).at_line(1);
             return self.problem(problem.with_hint("name the column of the text with --text-column"));
         }
@@ -166,8 +167,8 @@ impl Rows {
                 return Err(problem.with_hint("put the paragraph there, in quotation marks"));
             }
             None => {
-                let keys: Vec<&str> = row.keys().map(String::as_str).collect();
-                let message = format!("there is no {:?}; the keys are {}", self.column, keys.join(", "));
+                let keys = listed(row.keys().map(String::as_str));
+                let message = format!("there is no {:?}; the keys are {keys}", self.column);
                 let problem = Diagnostic::error(&self.path, message).at_line(line);
                 return Err(problem.with_hint("name the key of the text with --text-column"));
             }
@@ -228,6 +229,17 @@ impl Iterator for Rows {
             Err(problem) => Item::Diagnostic(problem),
         })
     }
+}
+
+/// The first few of `names`, each as far as anybody reads it.
+fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const MOST: usize = 20;
+    let mut names = names.map(|name| name.chars().take(40).collect::<String>());
+    let mut list = names.by_ref().take(MOST).collect::<Vec<_>>().join(", ");
+    if names.next().is_some() {
+        list.push_str(", ...");
+    }
+    list
 }
 
 /// One line of JSONL as an object.

@@ -16,6 +16,10 @@ use crate::rows;
 use crate::script::is_han;
 use crate::{html, markdown};
 
+/// Longest title, heading or name of an author, in bytes. Every paragraph carries them, so that a page with one as long
+/// as itself would fill the memory.
+const LONGEST_LABEL: usize = 600;
+
 /// Cuts one document into paragraphs. `id` is the document's id; its file stem is the base of the ids of its
 /// paragraphs and sections, and its ending gives the format if `options` does not. Duplicates are marked within the
 /// document.
@@ -119,9 +123,13 @@ struct Cutter<'a> {
 
 impl<'a> Cutter<'a> {
     fn new(id: &str, stem: &'a str, metadata: Metadata, min_length: usize) -> Self {
-        let title = site_stripped(&metadata.title).to_owned();
-        let document =
-            Document { id: id.to_owned(), title, author: metadata.author, date: metadata.date, paragraphs: Vec::new() };
+        let document = Document {
+            id: id.to_owned(),
+            title: clipped(site_stripped(&metadata.title)).to_owned(),
+            author: clipped(&metadata.author).to_owned(),
+            date: clipped(&metadata.date).to_owned(),
+            paragraphs: Vec::new(),
+        };
         Self { stem, min_weight: min_length * 2, document }
     }
 
@@ -140,9 +148,9 @@ impl<'a> Cutter<'a> {
                     prev.clear();
                 }
                 Part::Heading(text) => heading = text,
-                Part::Text(block) if is_numbered_head(&block.text) => heading = block.text,
+                Part::Text(block) if is_label(&block.text) && is_numbered_head(&block.text) => heading = block.text,
                 Part::Text(block) if weight(&block.text) < self.min_weight => {
-                    if block.text.chars().any(is_han) {
+                    if is_label(&block.text) && block.text.chars().any(is_han) {
                         heading.clone_from(&block.text);
                     }
                     short.push(block);
@@ -203,7 +211,10 @@ impl<'a> Cutter<'a> {
         };
         let mut in_references = false;
         let mut blocks = blocks.into_iter().peekable();
-        while let Some(block) = blocks.next() {
+        while let Some(mut block) = blocks.next() {
+            if matches!(block.kind, Kind::Heading | Kind::Author) && !is_label(&block.text) {
+                block.kind = Kind::Text;
+            }
             let author = match block.kind {
                 Kind::Author => Some(block.text.clone()),
                 Kind::Heading => author_heading(&block.text),
@@ -275,6 +286,17 @@ impl<'a> Cutter<'a> {
             date.clone_into(&mut self.document.date);
         }
     }
+}
+
+/// True if a text is short enough to be a title, a heading or a name.
+fn is_label(text: &str) -> bool {
+    text.len() <= LONGEST_LABEL
+}
+
+/// The beginning of `text` that is short enough to be a title or a name.
+fn clipped(text: &str) -> &str {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    &text[..ends.take_while(|end| *end <= LONGEST_LABEL).last().unwrap_or(0)]
 }
 
 /// The author that a heading names as in `知乎用户 X 发表`, if it is such a heading.
@@ -458,6 +480,25 @@ mod tests {
             "二、消费不振可能会成为长期的风险。",
         ] {
             assert!(!is_numbered_head(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_every_paragraph_carries_is_short() {
+        let (long, text) = ("题".repeat(1000), "改革是根本，改革要快，也要稳。");
+        for source in [
+            format!("---\ntitle: {long}\nauthor: {long}\n---\n\n{text}\n"),
+            format!("# {long}\n\n{text}\n"),
+            format!("# 题目\n\n## {long}\n\n{text}\n"),
+            format!("[{long}](https://a/people/x)\n\n{text}\n"),
+            format!("# 题目\n\n题{}\n\n{text}\n", "1".repeat(1000)),
+        ] {
+            let (document, _) = segment("a.md", source.as_bytes(), &Options::default());
+            let last = document.paragraphs.last().unwrap();
+            assert_eq!(last.text, text);
+            for label in [&last.title, &last.heading, &last.author, &document.title, &document.author] {
+                assert!(label.len() <= LONGEST_LABEL, "{}", label.len());
+            }
         }
     }
 
