@@ -2,16 +2,23 @@
 
 use std::ops::Range;
 
-/// Translates byte offsets of one text to code points.
+/// Bytes between two places at which the count is remembered.
+const STRIDE: usize = 1024;
+
+/// Translates byte offsets of one text to code points, in time that does not grow with the text.
 #[derive(Debug)]
 pub struct CodePoints<'a> {
     text: &'a str,
+    /// Code points that begin before each multiple of [`STRIDE`].
+    counts: Vec<usize>,
 }
 
 impl<'a> CodePoints<'a> {
     /// For offsets into `text`.
     pub fn new(text: &'a str) -> Self {
-        Self { text }
+        let mut count = 0;
+        let counts = text.as_bytes().chunks(STRIDE).map(|chunk| std::mem::replace(&mut count, count + begun(chunk)));
+        Self { text, counts: counts.collect() }
     }
 
     /// Code points before byte `offset`, which must lie on a character boundary.
@@ -19,7 +26,10 @@ impl<'a> CodePoints<'a> {
     /// # Panics
     /// If it does not.
     pub fn of(&self, offset: usize) -> usize {
-        self.text[..offset].chars().count()
+        assert!(self.text.is_char_boundary(offset), "byte {offset} is not the start of a character");
+        let stride = (offset / STRIDE).min(self.counts.len().saturating_sub(1));
+        let before = self.counts.get(stride).copied().unwrap_or(0);
+        before + begun(&self.text.as_bytes()[stride * STRIDE..offset])
     }
 
     /// The code points of a byte range.
@@ -27,9 +37,13 @@ impl<'a> CodePoints<'a> {
     /// # Panics
     /// If an end does not lie on a character boundary.
     pub fn range(&self, range: &Range<usize>) -> Range<usize> {
-        let start = self.of(range.start);
-        start..start + self.text[range.clone()].chars().count()
+        self.of(range.start)..self.of(range.end)
     }
+}
+
+/// Code points that begin in a piece of UTF-8.
+fn begun(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xc0) != 0x80).count()
 }
 
 #[cfg(test)]
@@ -42,5 +56,17 @@ mod tests {
         let points = CodePoints::new(text);
         assert_eq!(points.range(&(6..13)), 2..4);
         assert_eq!(points.of(text.len()), 5);
+    }
+
+    #[test]
+    fn counts_the_same_in_long_texts() {
+        assert_eq!(CodePoints::new("").of(0), 0);
+        for pieces in [1, 93, 341, 342, 2000] {
+            let text = "a产😀é".repeat(pieces);
+            let points = CodePoints::new(&text);
+            for (count, (offset, _)) in text.char_indices().chain([(text.len(), ' ')]).enumerate() {
+                assert_eq!(points.of(offset), count);
+            }
+        }
     }
 }
