@@ -16,9 +16,13 @@ pub struct CodePoints<'a> {
 impl<'a> CodePoints<'a> {
     /// For offsets into `text`.
     pub fn new(text: &'a str) -> Self {
-        let mut count = 0;
-        let counts = text.as_bytes().chunks(STRIDE).map(|chunk| std::mem::replace(&mut count, count + begun(chunk)));
-        Self { text, counts: counts.collect() }
+        let mut next = 0;
+        let mut count = |chunk: &[u8]| {
+            let before = next;
+            next += begun(chunk);
+            before
+        };
+        Self { text, counts: text.as_bytes().chunks(STRIDE).map(&mut count).collect() }
     }
 
     /// Code points before byte `offset`, which must lie on a character boundary.
