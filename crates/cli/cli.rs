@@ -55,6 +55,9 @@ pub(crate) struct Systems {
     /// Threads that run classifiers [default: one a core]
     #[arg(long, value_name = "N", help_heading = "Systems")]
     pub(crate) threads: Option<usize>,
+    /// What `train ensemble` learned for these plugins [default: what comes with the program, for its own]
+    #[arg(long, value_name = "FILE", help_heading = "Systems")]
+    pub(crate) ensemble: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) isolation: IsolationArgs,
 }

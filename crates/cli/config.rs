@@ -22,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) taxonomy: Option<PathBuf>,
     pub(crate) plugins: Vec<String>,
     pub(crate) aggregate: Option<String>,
+    pub(crate) ensemble: Option<PathBuf>,
     pub(crate) threshold: Option<f32>,
     pub(crate) threads: Option<usize>,
     pub(crate) format: Option<String>,
@@ -54,8 +55,10 @@ impl Config {
             check_threshold(t).with_context(|| format!("{}: threshold", path.display()))?;
         }
         // Paths in the file are relative to it, not to where the program was started.
-        if let (Some(taxonomy), Some(folder)) = (&config.taxonomy, path.parent()) {
-            config.taxonomy = Some(folder.join(taxonomy));
+        if let Some(folder) = path.parent() {
+            for file in [&mut config.taxonomy, &mut config.ensemble].into_iter().flatten() {
+                *file = folder.join(&*file);
+            }
         }
         Ok(config)
     }

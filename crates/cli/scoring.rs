@@ -36,12 +36,13 @@ impl Scored {
 pub(crate) fn aggregates(
     named: &[String],
     systems: &[System],
+    fitted: &Fitted,
     taxonomy: &Taxonomy,
 ) -> anyhow::Result<Vec<&'static Entry>> {
     let known = || AGGREGATES.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
     if named.is_empty() {
-        let (fitted, panel) = (Fitted::bundled(), Panel::new(systems, taxonomy));
-        let usable = |a: &&Entry| systems.len() > 1 && a.for_panel(&panel, Some(&fitted)).is_ok();
+        let panel = Panel::new(systems, taxonomy);
+        let usable = |a: &&Entry| systems.len() > 1 && a.for_panel(&panel, Some(fitted)).is_ok();
         return Ok(AGGREGATES.iter().filter(usable).collect());
     }
     let mut chosen: Vec<&'static Entry> = named
@@ -60,6 +61,7 @@ pub(crate) fn score(
     paragraphs: &[Paragraph],
     systems: &[System],
     aggregates: &[&Entry],
+    fitted: &Fitted,
     taxonomy: &Taxonomy,
     options: &Options,
     quiet: bool,
@@ -76,9 +78,8 @@ pub(crate) fn score(
         .collect();
     let panel = Panel::new(systems, taxonomy);
     let mut combined: Vec<(Box<dyn aggregate::Aggregate>, Scored)> = Vec::new();
-    let fitted = Fitted::bundled();
     for entry in aggregates {
-        let aggregate = entry.for_panel(&panel, Some(&fitted))?;
+        let aggregate = entry.for_panel(&panel, Some(fitted))?;
         let scored = Scored {
             name: entry.name.to_owned(),
             kind: Kind::Aggregate,

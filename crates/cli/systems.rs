@@ -12,6 +12,7 @@ use lundian_linear::Linear;
 use lundian_plugin::Plugin;
 use lundian_rules::Rules;
 use lundian_runner::System;
+use lundian_runner::aggregate::Fitted;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{Global, IsolationArgs, IsolationMode, SandboxMode, Systems};
@@ -150,4 +151,11 @@ fn loader(trust: &Trust, isolation: &IsolationArgs) -> anyhow::Result<Loader> {
     let isolation = Isolation::InProcess;
     let log = Arc::new(|id: &str, _, line: &str| output::say(format_args!("{id}: {line}")));
     Ok(Loader::new(trust.clone(), isolation).with_log(log))
+}
+
+/// What aggregates have learned: the flag's file, else that of the settings, else what comes with the program.
+pub(crate) fn fitted(systems: &Systems, config: &Config) -> anyhow::Result<Fitted> {
+    let Some(path) = systems.ensemble.as_ref().or(config.ensemble.as_ref()) else { return Ok(Fitted::bundled()) };
+    let source = std::fs::read_to_string(path).with_context(|| format!("{}: cannot read", path.display()))?;
+    Fitted::from_toml(&source).with_context(|| path.display().to_string())
 }

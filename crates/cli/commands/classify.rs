@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail};
 use lundian_core::{Taxonomy, Thresholds};
 use lundian_report::{Context, FORMATS, FormatEntry, SystemInfo, find_format, format_of_path};
-use lundian_runner::aggregate::{self, AGGREGATES, Fitted};
+use lundian_runner::aggregate::{self, AGGREGATES};
 use lundian_runner::{Judge, Options, RunError, Summary, System};
 
 use crate::Outcome;
@@ -67,7 +67,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if let Some(file) = &file {
         file.apply(&mut systems);
     }
-    let (fitted, threshold) = (Fitted::bundled(), args.threshold.or(config.threshold));
+    let fitted = systems::fitted(&args.systems, &config)?;
+    let threshold = args.threshold.or(config.threshold);
     let mut judge = Judge::new(&systems, aggregate, Some(&fitted), &taxonomy, threshold)?;
     if let Some(thresholds) = file.as_ref().and_then(|f| f.of_aggregate(judge.name(), &systems)) {
         judge = judge.with_thresholds(thresholds, &taxonomy);

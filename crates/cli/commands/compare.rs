@@ -9,6 +9,7 @@ use lundian_eval::CompareOptions;
 use lundian_eval::gold::{doccano_row, label_studio_config, label_studio_tasks, unlabelled_row};
 use lundian_report::{COMPARISON_FORMATS, Look};
 use lundian_runner::Options;
+use lundian_runner::aggregate::Fitted;
 
 use crate::Outcome;
 use crate::cli::{Destination, Global, Input, ReportLang, Systems, choose_format, format_names};
@@ -80,7 +81,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         options.threads = threads;
     }
     output::stop_on_interrupt(options.cancel.clone())?;
-    let scored = scoring::score(&paragraphs, &systems, &[], &taxonomy, &options, global.quiet)?;
+    let scored = scoring::score(&paragraphs, &systems, &[], &Fitted::bundled(), &taxonomy, &options, global.quiet)?;
     let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
     let compare_options =
         CompareOptions { draws: args.draws, seed: args.seed, threads: options.threads, max_disagreements: args.most };

@@ -75,7 +75,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let output = args.destination.output.as_deref();
     let format = choose_format(EVALUATION_FORMATS, args.format.as_deref(), output)?;
     let systems::Built { systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
-    let aggregates = scoring::aggregates(&args.aggregate, &systems, &taxonomy)?;
+    let fitted = systems::fitted(&args.systems, &config)?;
+    let aggregates = scoring::aggregates(&args.aggregate, &systems, &fitted, &taxonomy)?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;
     let mut options = Options::default();
     if let Some(threads) = args.systems.threads.or(config.threads) {
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     output::stop_on_interrupt(options.cancel.clone())?;
     let score = |samples: &[Sample]| {
-        scoring::score(&scoring::paragraphs(samples), &systems, &aggregates, &taxonomy, &options, global.quiet)
+        scoring::score(&scoring::paragraphs(samples), &systems, &aggregates, &fitted, &taxonomy, &options, global.quiet)
     };
 
     let mut scored = score(&samples)?;
@@ -112,7 +113,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 
     if let Some(Invariance::Script) = args.invariance {
         let changed =
-            scoring::score(&other_script(&samples), &systems, &aggregates, &taxonomy, &options, global.quiet)?;
+            scoring::score(&other_script(&samples), &systems, &aggregates, &fitted, &taxonomy, &options, global.quiet)?;
         for ((before, after), report) in scored.iter().zip(&changed).zip(&mut evaluation.systems) {
             report.invariance = Some(flip_rate(&samples, before, after, &taxonomy));
         }

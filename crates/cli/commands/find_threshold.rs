@@ -45,15 +45,23 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
     let systems::Built { systems, .. } = systems::build(&args.systems, global, &config, &taxonomy)?;
-    let aggregates = scoring::aggregates(&args.aggregate, &systems, &taxonomy)?;
+    let fitted = systems::fitted(&args.systems, &config)?;
+    let aggregates = scoring::aggregates(&args.aggregate, &systems, &fitted, &taxonomy)?;
     let samples = scoring::read_gold(&args.tune, &taxonomy)?;
     let mut options = Options { evidence: false, ..Options::default() };
     if let Some(threads) = args.systems.threads.or(config.threads) {
         options.threads = threads;
     }
     output::stop_on_interrupt(options.cancel.clone())?;
-    let scored =
-        scoring::score(&scoring::paragraphs(&samples), &systems, &aggregates, &taxonomy, &options, global.quiet)?;
+    let scored = scoring::score(
+        &scoring::paragraphs(&samples),
+        &systems,
+        &aggregates,
+        &fitted,
+        &taxonomy,
+        &options,
+        global.quiet,
+    )?;
     let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
     let objective = match args.metric {
         Metric::MacroF1 => Objective::MacroF1,

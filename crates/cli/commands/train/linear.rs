@@ -1,6 +1,6 @@
 //! `lundian train linear`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use lundian_core::{Batch, Classifier as _, Kind, Output, Sample, Taxonomy, Thresholds, Unit};
@@ -8,6 +8,7 @@ use lundian_eval::SystemOutput;
 use lundian_linear::{DataFile, Linear, Model, Params, best_threshold, sha256, train};
 use serde::Deserialize as _;
 
+use super::name;
 use crate::Outcome;
 use crate::cli::Global;
 use crate::config::Config;
@@ -94,10 +95,6 @@ fn data(args: &Args, taxonomy: &Taxonomy) -> anyhow::Result<Vec<DataFile>> {
         Ok(DataFile { name: name(path), sha256: sha256(&bytes), samples: samples.len() })
     };
     args.gold.iter().map(file).collect()
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
 }
 
 /// Samples that the model was not trained on.

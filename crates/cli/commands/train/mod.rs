@@ -1,7 +1,10 @@
 //! `lundian train`: make models from labelled samples. A file and a row here for each plugin that learns.
 
+mod ensemble;
 mod linear;
 mod rules;
+
+use std::path::Path;
 
 use clap::Subcommand;
 
@@ -12,6 +15,8 @@ use crate::cli::Global;
 pub(crate) enum Command {
     /// Train the linear model
     Linear(linear::Args),
+    /// Learn how to combine plugins
+    Ensemble(ensemble::Args),
     /// Weigh rules by how often they are right
     Rules(rules::Args),
 }
@@ -19,6 +24,12 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, global: &Global) -> anyhow::Result<Outcome> {
     match command {
         Command::Linear(args) => linear::run(args, global),
+        Command::Ensemble(args) => ensemble::run(args, global),
         Command::Rules(args) => rules::run(args, global),
     }
+}
+
+/// The name of a data file, without its folders.
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
 }

@@ -1,0 +1,187 @@
+//! `lundian train ensemble`
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use lundian_core::{Kind, Sample, Setup, Taxonomy};
+use lundian_eval::{Evaluation, Objective};
+use lundian_linear::Linear;
+use lundian_plugin::Plugin as _;
+use lundian_runner::aggregate::{
+    AGGREGATES, DataFile, Figures, FitOptions, Fitted, Panel, Training, beside_mean, correlated, fit,
+};
+use lundian_runner::{Options, System};
+
+use super::name;
+use crate::Outcome;
+use crate::cli::{Global, Systems};
+use crate::config::Config;
+use crate::output::{self, Sink};
+use crate::scoring::{self, Scored};
+use crate::systems;
+
+/// The bundled plugin that can score its own training samples as if it had not seen them.
+const CROSS_FITTED: &str = "linear";
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Labelled samples to learn from: such as no plugin was trained on, but see --trained-on (repeatable)
+    #[arg(long, required = true, value_name = "FILE")]
+    gold: Vec<PathBuf>,
+    /// The samples that the plugin `linear` was trained on, if those to learn from are among them: it is then
+    /// cross-fitted on all of these, so that its scores are of samples that it has not seen (repeatable)
+    #[arg(long, value_name = "FILE")]
+    trained_on: Vec<PathBuf>,
+    /// Other labelled samples, to choose thresholds on
+    #[arg(long, value_name = "FILE")]
+    tune: PathBuf,
+    /// Further labelled samples to measure the aggregates on; the figures are stored with them (repeatable)
+    #[arg(long, value_name = "FILE")]
+    test: Vec<PathBuf>,
+    /// How the scores were made, in words, to be stored with what is learned
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+    #[command(flatten)]
+    systems: Systems,
+    /// File to write; use it with `--ensemble FILE`, or `ensemble = "FILE"` in lundian.toml
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let config = Config::load(global)?;
+    let taxonomy = config.taxonomy(global)?;
+    let systems::Built { systems, .. } = systems::build(&args.systems, global, &config, &taxonomy)?;
+    if systems.len() < 2 {
+        bail!("an ensemble takes two plugins or more; `lundian plugin list` names them");
+    }
+    let mut options = Options { evidence: false, ..Options::default() };
+    if let Some(threads) = args.systems.threads.or(config.threads) {
+        options.threads = threads;
+    }
+    output::stop_on_interrupt(options.cancel.clone())?;
+    let panel = Panel::new(&systems, &taxonomy);
+    let mut fitted = Fitted::new(&panel);
+    let score = |samples: &[Sample], fitted: &Fitted| {
+        let aggregates = scoring::aggregates(&[], &systems, fitted, &taxonomy)?;
+        let paragraphs = scoring::paragraphs(samples);
+        scoring::score(&paragraphs, &systems, &aggregates, fitted, &taxonomy, &options, global.quiet)
+    };
+
+    let samples = scoring::read_gold(&args.gold, &taxonomy)?;
+    let tuning = scoring::read_gold(&[&args.tune], &taxonomy)?;
+    scoring::refuse_overlap(&samples, &tuning)?;
+    let scored = score(&samples, &fitted)?;
+    let mut scores = matrices(&scored, systems.len());
+    cross_fit(args, &systems, &samples, &taxonomy, &config, &mut scores)?;
+    let training = training(&panel, &samples, &scores)?;
+    let per_paragraph = scored.iter().take(systems.len()).map(|s| s.seconds / samples.len().max(1) as f64);
+    let fit_options = FitOptions { seconds: per_paragraph.collect(), ..FitOptions::default() };
+    for entry in AGGREGATES.iter().filter(|e| e.is_learned()) {
+        match fit(entry, &training, &fit_options) {
+            Ok(learned) => fitted.merge(learned),
+            Err(e) => output::say_warning(format_args!("{} is left out: {e}", entry.name)),
+        }
+    }
+    fitted.note.clone_from(&args.note);
+    for path in &args.gold {
+        let (read, _) = lundian_eval::read_gold(path, &taxonomy);
+        let labels = read.iter().map(|s| s.labels.len()).sum();
+        fitted.data.push(DataFile { name: name(path), paragraphs: read.len(), labels });
+    }
+    fitted.correlated = correlated(&training);
+    for correlation in &fitted.correlated {
+        output::say(format_args!("{}", correlation.sentence()));
+    }
+    let tuned = matrices(&score(&tuning, &fitted)?, systems.len());
+    fitted.tune_thresholds(
+        &self::training(&panel, &tuning, &tuned)?,
+        &taxonomy,
+        Objective::MacroF1,
+        &name(&args.tune),
+    )?;
+
+    for path in [&args.tune].into_iter().chain(&args.test) {
+        let samples = scoring::read_gold(&[path], &taxonomy)?;
+        let evaluation = evaluate(path, &samples, &score(&samples, &fitted)?, &taxonomy)?;
+        for report in evaluation.systems.iter().filter(|s| s.kind != Kind::Baseline) {
+            for (metric, value) in [("macro_f1", report.macro_average.prf.f1), ("micro_f1", report.micro.prf.f1)] {
+                output::say(format_args!("{}: {} {metric} {value:.4}", name(path), report.name));
+                let key = format!("{}.{}.{metric}", name(path), report.name);
+                fitted.metrics.insert(key, (value * 1e4).round() / 1e4);
+            }
+        }
+        compare_with_mean(&evaluation);
+    }
+    let mut sink = Sink::open(Some(&args.output))?;
+    sink.write_all(fitted.to_toml().as_bytes())?;
+    sink.commit()?;
+    Ok(if scoring::say_failures(&scored) { Outcome::Partly } else { Outcome::Done })
+}
+
+/// The score matrices of the systems, without those of aggregates.
+fn matrices(scored: &[Scored], systems: usize) -> Vec<Vec<f32>> {
+    scored.iter().take(systems).map(|s| s.output.scores().to_vec()).collect()
+}
+
+fn training<'a>(panel: &'a Panel, samples: &'a [Sample], scores: &'a [Vec<f32>]) -> anyhow::Result<Training<'a>> {
+    let scores: Vec<&[f32]> = scores.iter().map(Vec::as_slice).collect();
+    Ok(Training::new(panel, samples, &scores)?)
+}
+
+/// Puts cross-fitted scores in the place of those of a model that has seen the samples.
+fn cross_fit(
+    args: &Args,
+    systems: &[System],
+    samples: &[Sample],
+    taxonomy: &Taxonomy,
+    config: &Config,
+    scores: &mut [Vec<f32>],
+) -> anyhow::Result<()> {
+    if args.trained_on.is_empty() {
+        return Ok(());
+    }
+    let Some(column) = systems.iter().position(|s| s.name == CROSS_FITTED) else {
+        bail!("--trained-on is about the plugin {CROSS_FITTED:?}, which is not in the panel");
+    };
+    let settings = config.plugin_settings(CROSS_FITTED)?;
+    let linear = Linear::create(&Setup::new(taxonomy, &settings))?;
+    let params = linear.model().params().clone().check()?;
+    let all = scoring::read_gold(&args.trained_on, taxonomy)?;
+    let held_out = lundian_linear::cross_fit(taxonomy, &all, &params, &mut |_| {})?;
+    let row_of: std::collections::HashMap<&str, usize> =
+        all.iter().enumerate().map(|(row, s)| (s.paragraph.id.as_str(), row)).collect();
+    let theses = taxonomy.len();
+    for (row, sample) in samples.iter().enumerate() {
+        let id = sample.paragraph.id.as_str();
+        let Some(from) = row_of.get(id) else {
+            bail!("paragraph {id:?} is not among the samples of --trained-on");
+        };
+        scores[column][row * theses..(row + 1) * theses].copy_from_slice(&held_out[from * theses..(from + 1) * theses]);
+    }
+    Ok(())
+}
+
+fn evaluate(path: &Path, samples: &[Sample], scored: &[Scored], taxonomy: &Taxonomy) -> anyhow::Result<Evaluation> {
+    let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
+    lundian_eval::evaluate(samples, &views, taxonomy, &lundian_eval::Options::default())
+        .with_context(|| path.display().to_string())
+}
+
+/// Says of each aggregate whether it is better than the plain mean.
+fn compare_with_mean(evaluation: &Evaluation) {
+    let figures = |name: &str| {
+        let report = evaluation.systems.iter().find(|s| s.name == name)?;
+        Some(Figures { macro_f1: report.macro_average.prf.f1, micro_f1: report.micro.prf.f1 })
+    };
+    let Some(mean) = figures("mean") else { return };
+    for pair in evaluation.pairs.iter().filter(|p| p.a == "mean" || p.b == "mean") {
+        // The interval is of `a` minus `b`.
+        let (name, ci95) =
+            if pair.a == "mean" { (&pair.b, pair.ci95.map(|[low, high]| [-high, -low])) } else { (&pair.a, pair.ci95) };
+        if let Some(own) = figures(name) {
+            output::say(format_args!("{} (p = {:.3})", beside_mean(name, own, mean, ci95), pair.p_value));
+        }
+    }
+}
