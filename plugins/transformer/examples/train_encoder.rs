@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Files are labelled samples, one JSON object a line. `--set name=value` changes a parameter of training, `--resume`
-//! goes on where training was stopped.
+//! goes on where training was stopped. Without `--gold` the model in the folder is measured anew; `--zero-shot DIR`
+//! measures what an encoder scores without any training.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -46,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let taxonomy = Taxonomy::china_economy();
     let (mut gold, mut dev, mut tests) = (Vec::new(), None, Vec::<PathBuf>::new());
     let (mut settings, mut out, mut base) = (serde_json::to_value(Params::default())?, None, None);
-    let (mut licence, mut resume, mut limit) = (String::new(), false, usize::MAX);
+    let (mut licence, mut resume, mut limit, mut zero_shot) = (String::new(), false, usize::MAX, None);
     let mut args = env::args().skip(1);
     while let Some(flag) = args.next() {
         if flag == "--resume" {
@@ -60,6 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--gold" => gold.push(PathBuf::from(value)),
             "--dev" => dev = Some(PathBuf::from(value)),
             "--test" => tests.push(value.into()),
+            "--zero-shot" => zero_shot = Some(PathBuf::from(value)),
             "--limit" => limit = value.parse()?,
             "--set" => {
                 let (name, value) = value.split_once('=').ok_or("--set needs name=value")?;
@@ -70,8 +72,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => return Err(format!("unknown flag {flag}").into()),
         }
     }
-    let out = out.ok_or("-o is needed")?;
     let dev = dev.ok_or("--dev is needed")?;
+    if let Some(dir) = zero_shot {
+        let classifier = Transformer::new(Model::zero_shot(&dir, &taxonomy)?, &taxonomy)?;
+        for path in [&dev].into_iter().chain(&tests) {
+            measure(&classifier, path, &taxonomy)?;
+        }
+        return Ok(());
+    }
+    let out = out.ok_or("-o is needed")?;
 
     if !gold.is_empty() {
         let base = base.ok_or("--base is needed")?;
@@ -116,20 +125,51 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut metrics = Vec::new();
     let classifier = Transformer::new(model, &taxonomy)?;
     for path in [&dev].into_iter().chain(&tests) {
-        let samples = read(path, &taxonomy)?;
-        let start = Instant::now();
-        let (scores, argued) = score(&classifier, &samples, taxonomy.len())?;
-        let speed = samples.len() as f32 / start.elapsed().as_secs_f32();
-        let (macro_f1, micro_f1, ece) = f1(taxonomy.len(), &scores, &argued, classifier.thresholds().global);
-        println!("{}: macro {macro_f1:.3} micro {micro_f1:.3} ECE {ece:.4}, {speed:.0} paragraphs/s", name(path));
-        for (metric, value) in [("macro_f1", macro_f1), ("micro_f1", micro_f1), ("ece", ece)] {
-            metrics.push((format!("{}.{metric}", name(path)), (value * 1e4).round() / 1e4));
-        }
+        metrics.extend(measure(&classifier, path, &taxonomy)?);
     }
     model = classifier.into_model();
     metrics.into_iter().for_each(|(name, value)| model.set_metric(name, value));
     model.save_manifest(&out)?;
     Ok(())
+}
+
+/// Prints and returns what `classifier` scores on the file `path`, by name.
+fn measure(classifier: &Transformer, path: &Path, taxonomy: &Taxonomy) -> Result<Vec<(String, f64)>, Box<dyn Error>> {
+    let samples = read(path, taxonomy)?;
+    let start = Instant::now();
+    let (scores, argued) = score(classifier, &samples, taxonomy.len())?;
+    let speed = samples.len() as f32 / start.elapsed().as_secs_f32();
+    let threshold = classifier.thresholds().global;
+    let (macro_f1, micro_f1, ece) = f1(taxonomy.len(), &scores, &argued, threshold);
+    let evidence = evidence_f1(classifier, &samples, taxonomy)?;
+    println!(
+        "{}: macro {macro_f1:.3} micro {micro_f1:.3} at {threshold:.3}, ECE {ece:.4}, evidence {evidence:.3}, {speed:.0} paragraphs/s",
+        name(path)
+    );
+    let values = [("macro_f1", macro_f1), ("micro_f1", micro_f1), ("ece", ece), ("evidence_token_f1", evidence)];
+    let named =
+        values.into_iter().map(|(metric, value)| (format!("{}.{metric}", name(path)), (value * 1e4).round() / 1e4));
+    Ok(named.collect())
+}
+
+/// Token (byte) F1 of the evidence for the labels that were found.
+fn evidence_f1(classifier: &Transformer, samples: &[Sample], taxonomy: &Taxonomy) -> Result<f64, Box<dyn Error>> {
+    let units: Vec<Unit<'_>> = samples.iter().map(|s| Unit::from(&s.paragraph)).collect();
+    let mut out = Output::new(units.len(), taxonomy.len());
+    classifier.classify(&Batch::new(&units), &mut out)?;
+    let thresholds = classifier.thresholds().resolve(taxonomy);
+    let (mut hits, mut shown, mut wanted) = (0usize, 0usize, 0usize);
+    for (row, sample) in samples.iter().enumerate() {
+        for label in sample.labels.iter().filter(|l| out.row(row)[l.thesis] >= thresholds[l.thesis]) {
+            let Some(gold) = &label.evidence else { continue };
+            wanted += gold.len();
+            for e in out.evidence.iter().filter(|e| e.row == row && e.thesis == label.thesis) {
+                shown += e.range.len();
+                hits += e.range.end.min(gold.end).saturating_sub(e.range.start.max(gold.start));
+            }
+        }
+    }
+    Ok(2.0 * hits as f64 / (shown + wanted).max(1) as f64)
 }
 
 fn name(path: &Path) -> String {

@@ -38,6 +38,14 @@ pub enum ModelError {
     /// An architecture that this version does not know.
     #[error("config.json: model_type {0:?} is not one that this version reads: bert, roberta, xlm-roberta")]
     Architecture(String),
+    /// A classification head whose labels are of another taxonomy.
+    #[error(
+        "config.json: none of the labels ({labels}) is a thesis of the taxonomy: name them in the setting `labels`, as `LABEL = SLUG`"
+    )]
+    Labels {
+        /// The labels.
+        labels: String,
+    },
     /// A tokenizer that cannot be read.
     #[error("tokenizer.json: {0}")]
     Tokenizer(String),

@@ -6,6 +6,7 @@
 mod encoder;
 mod error;
 mod evidence;
+mod head;
 mod model;
 mod ops;
 mod optimiser;
@@ -17,7 +18,9 @@ mod tiny;
 mod tokens;
 mod train;
 mod weights;
+mod zero_shot;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lundian_plugin::{Batch, Classifier, ClassifierError, Evidence, Output, Plugin, Setup, Taxonomy, Thresholds};
@@ -25,6 +28,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use evidence::Clauses;
+use model::Parts;
 
 pub use error::ModelError;
 pub use model::{Base, Calibration, DataFile, FORMAT, MANIFEST, Model, sha256};
@@ -32,17 +36,43 @@ pub use params::{Params, ParamsError, ValidParams};
 pub use tokens::Lengths;
 pub use train::{Job, Progress, TrainError, train};
 
+/// The model that is built in: its manifest, its configuration, its tokenizer and its weights. They are read where they
+/// lie in the program's file, which the system maps into memory.
+const BUNDLED: (&str, [&[u8]; 3]) = (
+    include_str!("../../../models/thesis-encoder/model.toml"),
+    [
+        include_bytes!("../../../models/thesis-encoder/config.json"),
+        include_bytes!("../../../models/thesis-encoder/tokenizer.json"),
+        include_bytes!("../../../models/thesis-encoder/model.safetensors"),
+    ],
+);
+
 /// Evidence is shown from this part of a thesis's threshold on: below it nobody will ask for it.
 const EVIDENCE_FROM: f32 = 0.5;
 /// Paragraphs that go through the encoder together, on one thread.
 const TOGETHER: usize = 8;
 
 /// The settings of the plugin.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Settings {
-    /// Folder of the model, relative to the plugin's folder.
-    model: PathBuf,
+    /// Folder of a model of the user's own, relative to the plugin's folder; the one built in if not given.
+    model: Option<PathBuf>,
+    /// What is done with it.
+    mode: Mode,
+    /// Of a model with a classification head, the theses of its labels that are not named as theses are: slug by label.
+    labels: BTreeMap<String, String>,
+}
+
+/// What is done with a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    /// Its head scores the theses that it was trained on.
+    #[default]
+    Head,
+    /// Its encoder compares paragraphs with what the taxonomy says of its theses, whichever they are.
+    ZeroShot,
 }
 
 /// A model at work on a taxonomy.
@@ -87,9 +117,25 @@ impl Transformer {
 
 impl Plugin for Transformer {
     fn create(setup: &Setup<'_>) -> Result<Self, ClassifierError> {
-        let Settings { model } = setup.config()?;
-        let dir = setup.dir.map_or_else(|| model.clone(), |own| own.join(&model));
-        let model = Model::open(&dir).map_err(|e| ClassifierError::Model(format!("model {}: {e}", dir.display())))?;
+        let Settings { model, mode, labels } = setup.config()?;
+        let Some(dir) = model else {
+            let [config, tokenizer, weights] = BUNDLED.1;
+            let model = match mode {
+                Mode::Head => Model::load(BUNDLED.0, config, tokenizer, weights),
+                Mode::ZeroShot => Parts::load(config, tokenizer, weights)
+                    .and_then(|parts| Model::zero_shot_of(&parts, setup.taxonomy)),
+            };
+            let model = model.map_err(|e| ClassifierError::Model(format!("built-in model: {e}")))?;
+            return Self::new(model, setup.taxonomy);
+        };
+        let dir = setup.dir.map_or_else(|| dir.clone(), |own| own.join(&dir));
+        let model = match mode {
+            Mode::ZeroShot => Model::zero_shot(&dir, setup.taxonomy),
+            // A folder without our manifest is one that Hugging Face transformers wrote.
+            Mode::Head if dir.join(MANIFEST).is_file() => Model::open(&dir),
+            Mode::Head => Model::classification_head(&dir, setup.taxonomy, &labels),
+        };
+        let model = model.map_err(|e| ClassifierError::Model(format!("model {}: {e}", dir.display())))?;
         Self::new(model, setup.taxonomy)
     }
 }

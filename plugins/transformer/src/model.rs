@@ -10,7 +10,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use lundian_plugin::{Thresholds, Unit};
+use lundian_plugin::{Taxonomy, Thesis, Thresholds, Unit};
 use lundian_text::Normalised;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,10 +18,12 @@ use sha2::{Digest, Sha256};
 
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder};
-use crate::ops::{self, Sequences};
+use crate::head::Head;
+use crate::ops;
 use crate::params::Params;
 use crate::tokens::{Lengths, Reader, Window, pack};
 use crate::weights::{self, WEIGHTS};
+use crate::zero_shot::{Reference, References};
 
 /// The version of the format that is written. Older ones stay readable, or say how to make them anew.
 pub const FORMAT: u32 = 1;
@@ -168,6 +170,12 @@ impl Parts {
         Ok(Self { config, tokenizer: read(dir, TOKENIZER)?, weights: weights::read(dir)? })
     }
 
+    /// Takes a folder's contents.
+    pub(crate) fn load(config: &[u8], tokenizer: &[u8], weights: &[u8]) -> Result<Self, ModelError> {
+        let config = serde_json::from_slice(config).map_err(|e| ModelError::Config(e.to_string()))?;
+        Ok(Self { config, tokenizer: tokenizer.to_vec(), weights: weights::from_bytes(weights)? })
+    }
+
     pub(crate) fn builder(&self) -> VarBuilder<'static> {
         VarBuilder::from_tensors(self.weights.clone(), DType::F32, &Device::Cpu)
     }
@@ -177,7 +185,7 @@ impl Parts {
 pub struct Model {
     pub(crate) manifest: Manifest,
     pub(crate) encoder: Box<dyn Encoder>,
-    pub(crate) head: [Tensor; 2],
+    pub(crate) head: Head,
     pub(crate) reader: Reader,
 }
 
@@ -196,34 +204,141 @@ impl Model {
     /// # Errors
     /// If a file is missing, damaged, of another format, or not made for the others.
     pub fn open(dir: &Path) -> Result<Self, ModelError> {
+        let manifest = String::from_utf8(read(dir, MANIFEST)?).map_err(|e| ModelError::Manifest(e.to_string()))?;
+        let files = [CONFIG, TOKENIZER, WEIGHTS].map(|name| read(dir, name));
+        let [config, tokenizer, weights] = files;
+        Self::load(&manifest, &config?, &tokenizer?, &weights?)
+    }
+
+    /// Reads a model from the contents of its files: `model.toml`, `config.json`, `tokenizer.json` and
+    /// `model.safetensors`.
+    ///
+    /// # Errors
+    /// If one is damaged, of another format, or not made for the others.
+    pub fn load(manifest: &str, config: &[u8], tokenizer: &[u8], weights: &[u8]) -> Result<Self, ModelError> {
         #[derive(Deserialize)]
         struct Version {
             format: u32,
         }
-        let text = String::from_utf8(read(dir, MANIFEST)?).map_err(|e| ModelError::Manifest(e.to_string()))?;
         let not_toml = |e: toml::de::Error| ModelError::Manifest(e.to_string().trim_end().to_owned());
-        let Version { format } = toml::from_str(&text).map_err(not_toml)?;
+        let Version { format } = toml::from_str(manifest).map_err(not_toml)?;
         if format != FORMAT {
             return Err(ModelError::Format(format));
         }
-        let manifest: Manifest = toml::from_str(&text).map_err(not_toml)?;
+        let manifest: Manifest = toml::from_str(manifest).map_err(not_toml)?;
         manifest.check().map_err(ModelError::Manifest)?;
-        let found = sha256(&read(dir, WEIGHTS)?);
+        let found = sha256(weights);
         if found != manifest.weights.sha256 {
             return Err(ModelError::Hash { found, said: manifest.weights.sha256 });
         }
-        Self::new(manifest, &Parts::open(dir)?)
+        Self::new(manifest, &Parts::load(config, tokenizer, weights)?)
     }
 
     pub(crate) fn new(manifest: Manifest, parts: &Parts) -> Result<Self, ModelError> {
         let builder = parts.builder();
         let encoder = encoder::open(&parts.config, builder.clone())?;
         let theses = manifest.theses.len();
-        let head = [builder.get((theses, encoder.width()), HEAD[0]), builder.get(theses, HEAD[1])];
-        let [weight, bias] = head;
-        let head = [weight.map_err(ModelError::weights)?, bias.map_err(ModelError::weights)?];
+        let [weight, bias] = [builder.get((theses, encoder.width()), HEAD[0]), builder.get(theses, HEAD[1])];
+        let head = Head::Mean([weight.map_err(ModelError::weights)?, bias.map_err(ModelError::weights)?]);
         let lengths = manifest.params.lengths;
         let reader = Reader::new(&parts.tokenizer, lengths, encoder.vocabulary(), encoder.max_tokens())?;
+        Ok(Self { manifest, encoder, head, reader })
+    }
+
+    /// Reads a Hugging Face model for sequence classification in the folder `dir`. Its labels (`id2label`) are theses of
+    /// `taxonomy` by slug or by name; `labels` says, by label, the slug of others. A label that is no thesis counts for
+    /// none. By `problem_type`, labels exclude each other (softmax) or not (sigmoid).
+    ///
+    /// # Errors
+    /// If a file is missing, damaged or not made for the others, or if no label is a thesis.
+    pub fn classification_head(
+        dir: &Path,
+        taxonomy: &Taxonomy,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Self, ModelError> {
+        let parts = Parts::open(dir)?;
+        let names = label_names(&parts.config)?;
+        let slug = |name: &String| -> String {
+            let of = |t: &&Thesis| t.slug == *name || t.name.zh == *name || t.name.en == *name;
+            let found = taxonomy.theses().iter().find(of).map(|t| t.slug.clone());
+            labels.get(name).cloned().or(found).unwrap_or_else(|| name.clone())
+        };
+        let theses: Vec<String> = names.iter().map(slug).collect();
+        if !theses.iter().any(|slug| taxonomy.index(slug).is_some()) {
+            return Err(ModelError::Labels { labels: names.join(", ") });
+        }
+        let builder = parts.builder();
+        let encoder = encoder::open(&parts.config, builder.clone())?;
+        let exclusive = match parts.config["problem_type"].as_str() {
+            Some("multi_label_classification") => false,
+            Some("single_label_classification") | None => true,
+            Some(other) => return Err(ModelError::Config(format!("problem_type {other:?} gives no labels"))),
+        };
+        let head = Head::first(&builder, encoder.width(), theses.len(), exclusive).map_err(ModelError::weights)?;
+        let thresholds = Thresholds { origin: "where it is likelier than not".to_owned(), ..Thresholds::default() };
+        Self::adopt(theses, Calibration::default(), thresholds, encoder, head, &parts.tokenizer)
+    }
+
+    /// Makes a model without any training, from an encoder and what `taxonomy` says of its theses. `dir` is the folder of
+    /// an encoder or of a model, whose head then does not count.
+    ///
+    /// # Errors
+    /// If a file is missing, damaged or not made for the others, or if the taxonomy's texts cannot be read.
+    pub fn zero_shot(dir: &Path, taxonomy: &Taxonomy) -> Result<Self, ModelError> {
+        Self::zero_shot_of(&Parts::open(dir)?, taxonomy)
+    }
+
+    pub(crate) fn zero_shot_of(parts: &Parts, taxonomy: &Taxonomy) -> Result<Self, ModelError> {
+        let encoder = encoder::open(&parts.config, parts.builder())?;
+        let reader =
+            Reader::new(&parts.tokenizer, Lengths::alone(&*encoder), encoder.vocabulary(), encoder.max_tokens())?;
+        let mut references = Vec::new();
+        for (number, thesis) in taxonomy.theses().iter().enumerate() {
+            let own = [&thesis.proposition.zh].into_iter().chain(&thesis.include).chain(&thesis.examples);
+            let others = thesis.counterexamples.iter().map(|text| (None, text));
+            for (thesis, text) in
+                own.map(|text| (Some(number), text)).chain(others).filter(|(_, t)| !t.trim().is_empty())
+            {
+                let (windows, _) = reader.windows(&Unit { text, ..Unit::default() }).map_err(ModelError::Tokenizer)?;
+                let (tokens, pooled) = pack(windows.iter().take(1));
+                let vector = encoder
+                    .embed(&tokens)
+                    .and_then(|x| encoder.layers(0, x, &tokens.sequences, Dropout::NONE))
+                    .and_then(|x| ops::mean_rows(&x, &pooled)?.flatten_all()?.to_vec1())
+                    .map_err(ModelError::weights)?;
+                references.push(Reference { thesis, vector });
+            }
+        }
+        let (references, calibration, global) = References::new(taxonomy.len(), references);
+        let origin = calibration.origin.replace("fitted", "chosen");
+        let thresholds = Thresholds { global, origin, ..Thresholds::default() };
+        let theses = taxonomy.theses().iter().map(|t| t.slug.clone()).collect();
+        Self::adopt(theses, calibration, thresholds, encoder, Head::Likeness(references), &parts.tokenizer)
+    }
+
+    /// A model that was not made by [`train`](crate::train()): it reads paragraphs without their context.
+    fn adopt(
+        theses: Vec<String>,
+        calibration: Calibration,
+        thresholds: Thresholds,
+        encoder: Box<dyn Encoder>,
+        head: Head,
+        tokenizer: &[u8],
+    ) -> Result<Self, ModelError> {
+        let lengths = Lengths::alone(&*encoder);
+        let reader = Reader::new(tokenizer, lengths, encoder.vocabulary(), encoder.max_tokens())?;
+        let manifest = Manifest {
+            format: FORMAT,
+            kind: "transformer".to_owned(),
+            theses,
+            base: Base::default(),
+            weights: WeightsFile::default(),
+            params: Params { lengths, ..Params::default() },
+            calibration,
+            thresholds,
+            metrics: BTreeMap::new(),
+            data: Vec::new(),
+        };
         Ok(Self { manifest, encoder, head, reader })
     }
 
@@ -279,18 +394,20 @@ impl Model {
     pub(crate) fn logits<'a>(&self, windows: impl Iterator<Item = &'a Window>) -> candle_core::Result<Vec<Vec<f32>>> {
         let (tokens, pooled) = pack(windows);
         let x = self.encoder.layers(0, self.encoder.embed(&tokens)?, &tokens.sequences, Dropout::NONE)?;
-        head(&x, &pooled, &self.head, Dropout::NONE)?.to_vec2()
+        self.head.logits(&x, &pooled)
     }
 }
 
-/// The logits of sequences: the mean of the vectors of each one's pooled tokens, times the head.
-pub(crate) fn head(
-    x: &Tensor,
-    pooled: &Sequences,
-    head: &[Tensor; 2],
-    dropout: Dropout,
-) -> candle_core::Result<Tensor> {
-    ops::linear(&dropout.apply(&ops::mean_rows(x, pooled)?, 0)?, &head[0], &head[1])
+/// The names of a classification head's labels, in the order of its rows.
+fn label_names(config: &Value) -> Result<Vec<String>, ModelError> {
+    let map: BTreeMap<usize, String> = config["id2label"]
+        .as_object()
+        .map(|map| map.iter().filter_map(|(id, name)| Some((id.parse().ok()?, name.as_str()?.to_owned()))).collect())
+        .unwrap_or_default();
+    if map.is_empty() || map.keys().copied().ne(0..map.len()) {
+        return Err(ModelError::Config("id2label does not name labels 0, 1, 2, ...".to_owned()));
+    }
+    Ok(map.into_values().collect())
 }
 
 impl Manifest {
@@ -430,6 +547,66 @@ mod tests {
         }
         let three = error(&manifest(&|m| m.theses.push("c".to_owned())));
         assert!(matches!(three, ModelError::Weights(_)));
+    }
+
+    /// Adds a classification head with labels of these names to the base in the folder `dir`.
+    fn save_head(dir: &Path, labels: [&str; 2], problem: &str) {
+        tiny::save(dir);
+        let mut config = tiny::config();
+        config["id2label"] = serde_json::json!({"0": labels[0], "1": labels[1]});
+        config["problem_type"] = problem.into();
+        fs::write(dir.join(CONFIG), config.to_string()).unwrap();
+        let mut all: HashMap<String, Tensor> =
+            tiny::weights().into_iter().map(|(name, t)| (format!("bert.{name}"), t)).collect();
+        let dense = Tensor::ones((tiny::WIDTH, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap();
+        let bias = Tensor::zeros(tiny::WIDTH, DType::F32, &Device::Cpu).unwrap();
+        let out: Vec<f32> = (0..2 * tiny::WIDTH).map(|i| i as f32 * 0.1 - 1.0).collect();
+        all.insert("bert.pooler.dense.weight".to_owned(), dense);
+        all.insert("bert.pooler.dense.bias".to_owned(), bias);
+        all.insert("classifier.weight".to_owned(), Tensor::from_vec(out, (2, tiny::WIDTH), &Device::Cpu).unwrap());
+        all.insert("classifier.bias".to_owned(), Tensor::new(&[0.3f32, -0.2], &Device::Cpu).unwrap());
+        candle_core::safetensors::save(&all, dir.join(WEIGHTS)).unwrap();
+    }
+
+    #[test]
+    fn labels_of_a_classification_head_are_theses_by_slug_name_or_table() {
+        let taxonomy = Taxonomy::china_economy();
+        let (first, second) = (&taxonomy.theses()[0], &taxonomy.theses()[1]);
+        let dir = tempfile::tempdir().unwrap();
+        save_head(dir.path(), [&first.name.zh, "LABEL_1"], "single_label_classification");
+        let table = BTreeMap::from([("LABEL_1".to_owned(), second.slug.clone())]);
+        let model = Model::classification_head(dir.path(), &taxonomy, &table).unwrap();
+        assert_eq!(model.theses(), [first.slug.as_str(), second.slug.as_str()]);
+        let (windows, _) = model.read(&Unit { text: "东西卖不出去", ..Unit::default() }).unwrap();
+        let logits = &model.logits(windows.iter()).unwrap()[0];
+        let sum: f32 = logits.iter().map(|z| model.calibration().probability(*z)).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{logits:?}");
+
+        save_head(dir.path(), [&first.slug, "LABEL_1"], "multi_label_classification");
+        let model = Model::classification_head(dir.path(), &taxonomy, &BTreeMap::new()).unwrap();
+        assert_eq!(model.theses(), [first.slug.as_str(), "LABEL_1"]);
+        let independent = &model.logits(windows.iter()).unwrap()[0];
+        assert!((independent[0] - independent[1] - logits[0]).abs() < 1e-4, "{independent:?} {logits:?}");
+
+        save_head(dir.path(), ["good", "bad"], "multi_label_classification");
+        let error = Model::classification_head(dir.path(), &taxonomy, &BTreeMap::new()).unwrap_err();
+        assert!(matches!(&error, ModelError::Labels { labels } if labels == "good, bad"), "{error}");
+        save_head(dir.path(), [&first.slug, "b"], "regression");
+        assert!(matches!(
+            Model::classification_head(dir.path(), &taxonomy, &BTreeMap::new()),
+            Err(ModelError::Config(_))
+        ));
+    }
+
+    #[test]
+    fn zero_shot_scores_any_taxonomy() {
+        let dir = tempfile::tempdir().unwrap();
+        tiny::save(dir.path());
+        let taxonomy = Taxonomy::china_economy();
+        let model = Model::zero_shot(dir.path(), &taxonomy).unwrap();
+        assert_eq!(model.theses().len(), taxonomy.len());
+        let (windows, _) = model.read(&Unit { text: "东西卖不出去", ..Unit::default() }).unwrap();
+        assert!(model.logits(windows.iter()).unwrap()[0].iter().all(|z| z.is_finite()));
     }
 
     #[test]

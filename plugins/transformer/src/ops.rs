@@ -620,9 +620,9 @@ mod tests {
             let wanted = f64::from(x).exp();
             assert!((f64::from(exp(x)) / wanted - 1.0).abs() < 4e-7, "exp({x})");
         }
-        // Φ to ten digits.
+        // Φ from tables.
         for (x, wanted) in
-            [(-3.0, 0.001_349_898), (-1.0, 0.158_655_254), (0.0, 0.5), (0.5, 0.691_462_461), (2.0, 0.977_249_868)]
+            [(-3.0, 0.001_349_898), (-1.0, 0.158_655_25), (0.0, 0.5), (0.5, 0.691_462_46), (2.0, 0.977_249_9)]
         {
             assert!((normal(x).0 - wanted).abs() < 3e-7, "Φ({x}) = {}", normal(x).0);
         }
@@ -641,6 +641,6 @@ mod tests {
     #[test]
     fn the_mean_of_no_rows_is_zero() {
         let x = var((2, 3), 1);
-        assert_eq!(flat(&mean_rows(&x, &Arc::from([1..1])).unwrap()), [0.0; 3]);
+        assert_eq!(flat(&mean_rows(&x, &std::iter::once(1..1).collect()).unwrap()), [0.0; 3]);
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
 use crate::ModelError;
-use crate::encoder::Tokens;
+use crate::encoder::{Encoder, Tokens};
 use crate::ops::Sequences;
 
 /// How much a model reads at once, in tokens.
@@ -33,6 +33,14 @@ pub struct Lengths {
 impl Default for Lengths {
     fn default() -> Self {
         Self { window: 192, heading: 12, prev: 32 }
+    }
+}
+
+impl Lengths {
+    /// Without context, for an encoder that was not trained on it.
+    pub(crate) fn alone(encoder: &dyn Encoder) -> Self {
+        let most = encoder.max_tokens().saturating_sub(MARKS);
+        Self { window: Self::default().window.min(most), heading: 0, prev: 0 }
     }
 }
 
@@ -151,4 +159,84 @@ pub(crate) fn pack<'a>(windows: impl Iterator<Item = &'a Window>) -> (Tokens, Se
         pooled.push(start..start + window.own);
     }
     (Tokens { ids, sequences: Arc::from(sequences) }, Arc::from(pooled))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What Python's tokenizers finds (see `tests/make_tokens.py`).
+    #[derive(Deserialize)]
+    struct Row {
+        text: String,
+        ids: Vec<u32>,
+    }
+
+    fn read(path: &str) -> Vec<u8> {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    }
+
+    fn reader(lengths: Lengths) -> Reader {
+        Reader::new(&read("../../models/thesis-encoder/tokenizer.json"), lengths, 40_000, 512).unwrap()
+    }
+
+    #[test]
+    fn pieces_are_those_of_python() {
+        let reader = reader(Lengths::default());
+        let rows: Vec<Row> = serde_json::from_slice(&read("tests/data/tokens.json")).unwrap();
+        assert_eq!(rows.len(), 200);
+        for Row { text, ids } in rows {
+            assert_eq!(reader.tokens(&text).unwrap().0, ids, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn context_stands_behind_the_paragraph_and_is_cut_on_the_far_side() {
+        let reader = reader(Lengths { window: 20, heading: 3, prev: 4 });
+        let ids = |text: &str| reader.tokens(text).unwrap().0;
+        let unit = Unit {
+            text: "产能过剩",
+            prev: "工厂停工，工人回家，没有钱花",
+            heading: "关于内循环的十个问题",
+            ..Unit::default()
+        };
+        let (windows, normalised) = reader.windows(&unit).unwrap();
+        let [window] = &windows[..] else { panic!("{} windows", windows.len()) };
+        let (own, heading, prev) = (ids("产能过剩"), ids(unit.heading), ids("工厂停工,工人回家,没有钱花"));
+        let mut wanted = vec![0];
+        wanted.extend(&own);
+        wanted.push(2);
+        assert_eq!(window.own, wanted.len());
+        wanted.extend(&heading[..3]);
+        wanted.extend(&prev[prev.len() - 4..]);
+        wanted.push(2);
+        assert_eq!(window.ids, wanted);
+
+        let last = window.bytes.last().unwrap().clone();
+        assert_eq!(last.end, normalised.as_str().len());
+        let without = window.without(&last);
+        assert_eq!((without.own, without.bytes.len()), (window.own - 1, window.bytes.len() - 1));
+        assert_eq!(without.ids.len(), window.ids.len() - 1);
+        assert_eq!(without.ids[without.own - 1], 2);
+    }
+
+    #[test]
+    fn windows_overlap_and_leave_nothing_out() {
+        let reader = reader(Lengths { window: 20, heading: 3, prev: 4 });
+        for repeats in 1..40 {
+            let text = "工厂停工,工人回家。".repeat(repeats);
+            let all = reader.tokens(&text).unwrap().1;
+            let (windows, _) = reader.windows(&Unit { text: &text, ..Unit::default() }).unwrap();
+            let mut next = 0;
+            for window in &windows {
+                assert!(window.bytes.len() <= 20);
+                let first = all.iter().position(|b| *b == window.bytes[0]).unwrap();
+                assert!(first <= next);
+                next = first + window.bytes.len();
+            }
+            assert_eq!(next, all.len());
+        }
+    }
 }

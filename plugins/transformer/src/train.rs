@@ -18,9 +18,9 @@ use serde_json::json;
 
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder, layer_of};
+use crate::head::{self, Affine};
 use crate::model::{
-    Base, CONFIG, Calibration, DataFile, FORMAT, HEAD, Manifest, Model, Parts, TOKENIZER, WeightsFile, head, sha256,
-    write,
+    Base, CONFIG, Calibration, DataFile, FORMAT, HEAD, Manifest, Model, Parts, TOKENIZER, WeightsFile, sha256, write,
 };
 use crate::optimiser::{self, Slot};
 use crate::params::{Params, ValidParams};
@@ -172,7 +172,7 @@ struct Trainer<'a> {
     params: &'a Params,
     parts: Parts,
     encoder: Box<dyn Encoder>,
-    head: [Tensor; 2],
+    head: Affine,
     slots: Vec<Slot>,
     samples: Vec<Prepared>,
     tune: Vec<Prepared>,
@@ -292,7 +292,7 @@ impl<'a> Trainer<'a> {
                 state.step += 1;
                 let (batch_loss, batch_tokens) = self.step(batch, epoch, state.step)?;
                 (loss, seen, tokens) = (loss + batch_loss, seen + batch.len(), tokens + batch_tokens);
-                if state.step % REPORT_EVERY == 0 {
+                if state.step.is_multiple_of(REPORT_EVERY) {
                     now.step = state.step;
                     now.loss = loss / (seen * self.job.taxonomy.len()) as f32;
                     now.tokens_per_second = tokens as f32 / since.elapsed().as_secs_f32();
@@ -385,7 +385,7 @@ impl<'a> Trainer<'a> {
         picked.iter().for_each(|(sample, window)| x.extend_from_slice(&sample.frozen[*window]));
         let x = Tensor::from_vec(x, (tokens.ids.len(), width), &Device::Cpu)?;
         let x = self.encoder.layers(self.params.freeze, x, &tokens.sequences, dropout)?;
-        Ok((head(&x, &pooled, &self.head, dropout)?, tokens.ids.len()))
+        Ok((head::mean(&x, &pooled, &self.head, dropout)?, tokens.ids.len()))
     }
 
     /// The logits of the tuning samples, row-major: of each thesis, the largest of a paragraph's windows.
@@ -474,7 +474,7 @@ impl<'a> Trainer<'a> {
             theses: self.job.taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
             base: self.job.base_name.clone(),
             weights: WeightsFile { sha256: sha256(&bytes), bytes: bytes.len() as u64 },
-            params: Params { epochs: self.params.epochs, ..self.params.clone() },
+            params: self.params.clone(),
             calibration,
             thresholds: Thresholds {
                 global: choice.threshold,
@@ -531,7 +531,8 @@ mod tests {
         let texts = ["东西卖不出去", "天气很好", "产品卖不出去,工厂停。", "天气不错"];
         let sample = |i: usize| Sample {
             paragraph: Paragraph { id: i.to_string(), text: texts[i % 4].to_owned(), ..Default::default() },
-            labels: (i % 2 == 0)
+            labels: i
+                .is_multiple_of(2)
                 .then(|| Label { thesis: i % taxonomy.len() % 4, stance: Stance::Endorse, evidence: None })
                 .into_iter()
                 .collect(),
@@ -552,7 +553,6 @@ mod tests {
         }
     }
 
-    /// Trains in `out`, and stops with an error after `stop` reports of the end of a pass.
     fn run(base: &Path, out: &Path, params: Params, resume: bool) -> Result<Model, TrainError> {
         let taxonomy = Taxonomy::china_economy();
         let samples = samples(&taxonomy);

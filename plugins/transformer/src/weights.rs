@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use candle_core::safetensors::MmapedSafetensors;
+use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
+use memmap2::Mmap;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, serialize};
+use safetensors::{Dtype, SafeTensors, serialize};
 use serde::Deserialize;
 
 use crate::ModelError;
@@ -56,31 +57,39 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
 
 /// The weights in the folder `dir`, by name, as 32-bit floats.
 pub(crate) fn read(dir: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
-    let files = files(dir)?;
-    if let Some(path) = files.iter().find(|path| !path.is_file()) {
-        let source =
-            std::io::Error::new(std::io::ErrorKind::NotFound, format!("{INDEX} names it, but it is not there"));
-        return Err(ModelError::Io { path: path.clone(), source });
-    }
-    // SAFETY: the files are only read, and only until the end of this function. A file that another program shortens in
-    // that time ends this one, as with every memory-mapped file.
-    let mapped = unsafe { MmapedSafetensors::multi(&files) }.map_err(ModelError::weights)?;
     let mut weights = HashMap::new();
-    for (name, view) in mapped.tensors() {
-        if name.strip_suffix(SCALE).is_some_and(|of| mapped.get(of).is_ok_and(|v| v.dtype() == Dtype::I8)) {
+    for path in files(dir)? {
+        let io = |source| ModelError::Io { path: path.clone(), source };
+        let file = fs::File::open(&path).map_err(io)?;
+        // SAFETY: the file is only read, and only until the end of this loop. A file that another program shortens in
+        // that time ends this one, as with every memory-mapped file.
+        let bytes = unsafe { Mmap::map(&file) }.map_err(io)?;
+        weights.extend(from_bytes(&bytes)?);
+    }
+    Ok(weights)
+}
+
+/// The weights in a safetensors file, by name, as 32-bit floats.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<HashMap<String, Tensor>, ModelError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| ModelError::Weights(e.to_string()))?;
+    let mut weights = HashMap::new();
+    for (name, view) in file.iter() {
+        if name.strip_suffix(SCALE).is_some_and(|of| file.tensor(of).is_ok_and(|v| v.dtype() == Dtype::I8)) {
             continue;
         }
+        let floats = |view: &TensorView<'_>| view.load(&Device::Cpu).and_then(|t| t.to_dtype(DType::F32));
         let tensor = match view.dtype() {
             Dtype::I8 => {
-                let scales = mapped.load(&format!("{name}{SCALE}"), &Device::Cpu).map_err(ModelError::weights)?;
-                dequantise(&name, &view, &scales)?
+                let name = format!("{name}{SCALE}");
+                let scales = file.tensor(&name).map_err(|e| ModelError::Weights(format!("{name}: {e}")))?;
+                dequantise(&name, &view, &floats(&scales).map_err(ModelError::weights)?)?
             }
             // Buffers such as position numbers, which are no weights.
             Dtype::I64 | Dtype::I32 | Dtype::U8 | Dtype::BOOL => continue,
-            _ => mapped.load(&name, &Device::Cpu).and_then(|t| t.to_dtype(DType::F32)).map_err(ModelError::weights)?,
+            _ => floats(&view).map_err(ModelError::weights)?,
         };
-        check_finite(&name, &tensor)?;
-        weights.insert(name, tensor);
+        check_finite(name, &tensor)?;
+        weights.insert(name.to_owned(), tensor);
     }
     Ok(weights)
 }
@@ -95,7 +104,7 @@ fn check_finite(name: &str, tensor: &Tensor) -> Result<(), ModelError> {
 fn dequantise(name: &str, view: &TensorView<'_>, scales: &Tensor) -> Result<Tensor, ModelError> {
     let wrong = |why: &str| ModelError::Weights(format!("{name}: {why}"));
     let &[rows, columns] = view.shape() else { return Err(wrong("8-bit integers must be a matrix")) };
-    let scales = scales.to_dtype(DType::F32).and_then(|s| s.to_vec1::<f32>()).map_err(ModelError::weights)?;
+    let scales = scales.to_vec1::<f32>().map_err(ModelError::weights)?;
     if scales.len() != rows {
         return Err(wrong(&format!("{} scales for {rows} rows", scales.len())));
     }
@@ -181,7 +190,7 @@ mod tests {
         }
 
         fs::remove_file(parts.path().join("model-00002-of-00002.safetensors")).unwrap();
-        assert!(error(parts.path()).contains("names it, but it is not there"));
+        assert!(error(parts.path()).contains("model-00002-of-00002.safetensors"));
         fs::write(parts.path().join(INDEX), r#"{"weight_map": {"a": "../secret"}}"#).unwrap();
         assert!(error(parts.path()).contains("is not the name of a file beside it"));
     }

@@ -30,6 +30,12 @@ SIZES = dict(
 MODELS = {
     "bert": ("BertConfig", "FlaxBertModel", dict(type_vocab_size=2)),
     "xlm-roberta": ("XLMRobertaConfig", "FlaxXLMRobertaModel", dict(type_vocab_size=1, layer_norm_eps=1e-5)),
+    "bert-head": ("BertConfig", "FlaxBertForSequenceClassification", dict(type_vocab_size=2, num_labels=3)),
+    "xlm-roberta-head": (
+        "XLMRobertaConfig",
+        "FlaxXLMRobertaForSequenceClassification",
+        dict(type_vocab_size=1, layer_norm_eps=1e-5, num_labels=3),
+    ),
 }
 
 
@@ -57,11 +63,12 @@ def main():
         (folder / "config.json").write_text(json.dumps({**SIZES, **more, "model_type": config.model_type}, indent=2) + "\n")
         weights = {k: np.ascontiguousarray(v) for k, v in pytorch_names(params) if not k.startswith("pooler")}
         save_file(weights, folder / "model.safetensors")
-        states = [np.asarray(model(np.array([s]), params=params).last_hidden_state[0]) for s in SEQUENCES]
+        # States of each token, or one row of logits.
+        outputs = [np.asarray(model(np.array([s]), params=params)[0]).reshape(-1, more.get("num_labels", 16)) for s in SEQUENCES]
         expected = {
             "transformers": transformers.__version__,
             "sequences": SEQUENCES,
-            "states": [[[round(float(x), 6) for x in row] for row in state] for state in states],
+            "outputs": [[[round(float(x), 6) for x in row] for row in output] for output in outputs],
         }
         (folder / "expected.json").write_text(json.dumps(expected) + "\n")
 

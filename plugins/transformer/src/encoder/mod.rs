@@ -86,6 +86,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::head::Head;
     use crate::model::{CONFIG, read};
     use crate::weights;
 
@@ -93,10 +94,11 @@ mod tests {
     #[derive(Deserialize)]
     struct Expected {
         sequences: Vec<Vec<u32>>,
-        states: Vec<Vec<Vec<f32>>>,
+        outputs: Vec<Vec<Vec<f32>>>,
     }
 
-    fn states(encoder: &dyn Encoder, sequences: &[Vec<u32>]) -> Vec<Vec<f32>> {
+    /// The states of all tokens, or the logits of all sequences if there is a head.
+    fn outputs(encoder: &dyn Encoder, head: Option<&Head>, sequences: &[Vec<u32>]) -> Vec<Vec<f32>> {
         let mut ranges = Vec::new();
         for sequence in sequences {
             let start = ranges.last().map_or(0, |r: &std::ops::Range<usize>| r.end);
@@ -104,23 +106,25 @@ mod tests {
         }
         let tokens = Tokens { ids: sequences.concat(), sequences: Arc::from(ranges) };
         let x = encoder.embed(&tokens).unwrap();
-        encoder.layers(0, x, &tokens.sequences, Dropout::NONE).unwrap().to_vec2().unwrap()
+        let x = encoder.layers(0, x, &tokens.sequences, Dropout::NONE).unwrap();
+        head.map_or_else(|| x.to_vec2().unwrap(), |head| head.logits(&x, &tokens.sequences).unwrap())
     }
 
     #[test]
-    fn states_are_those_of_python_transformers_alone_and_together() {
-        for name in ["bert", "xlm-roberta"] {
+    fn outputs_are_those_of_python_transformers_alone_and_together() {
+        for name in ["bert", "xlm-roberta", "bert-head", "xlm-roberta-head"] {
             let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
             let config = serde_json::from_slice(&read(&dir, CONFIG).unwrap()).unwrap();
             let weights = weights::read(&dir).unwrap();
             let builder = VarBuilder::from_tensors(weights, candle_core::DType::F32, &candle_core::Device::Cpu);
-            let encoder = open(&config, builder).unwrap();
+            let encoder = open(&config, builder.clone()).unwrap();
+            let head = name.ends_with("head").then(|| Head::first(&builder, encoder.width(), 3, false).unwrap());
             let expected: Expected = serde_json::from_slice(&read(&dir, "expected.json").unwrap()).unwrap();
-            let together = states(&*encoder, &expected.sequences);
-            let alone: Vec<Vec<f32>> =
-                expected.sequences.iter().flat_map(|s| states(&*encoder, std::slice::from_ref(s))).collect();
-            assert_eq!(together.len(), expected.states.concat().len());
-            for (row, wanted) in expected.states.concat().iter().enumerate() {
+            let together = outputs(&*encoder, head.as_ref(), &expected.sequences);
+            let one = |s: &Vec<u32>| outputs(&*encoder, head.as_ref(), std::slice::from_ref(s));
+            let alone: Vec<Vec<f32>> = expected.sequences.iter().flat_map(one).collect();
+            assert_eq!(together.len(), expected.outputs.concat().len());
+            for (row, wanted) in expected.outputs.concat().iter().enumerate() {
                 for (i, wanted) in wanted.iter().enumerate() {
                     assert!(
                         (together[row][i] - wanted).abs() < 1e-4,
