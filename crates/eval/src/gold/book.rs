@@ -65,18 +65,19 @@ impl<'a> Book<'a> {
 
     /// Notes that `text`, which starts `lines_before` lines into the file, is not JSON.
     pub(super) fn not_json(&mut self, error: &serde_json::Error, text: &str, lines_before: usize) {
-        let column = text.lines().nth(error.line().saturating_sub(1)).map_or(1, |line| {
-            // serde_json counts bytes; editors count characters.
-            let mut end = error.column().saturating_sub(1).min(line.len());
-            while !line.is_char_boundary(end) {
-                end -= 1;
-            }
-            line[..end].chars().count() + 1
-        });
+        // A text that ends too early ends on its last line, not on the one after its last line break.
+        let number = error.line().clamp(1, text.lines().count().max(1));
+        let line = text.lines().nth(number - 1).unwrap_or_default();
+        // serde_json counts bytes; editors count characters.
+        let mut end = if number < error.line() { line.len() } else { error.column().saturating_sub(1).min(line.len()) };
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        let column = line[..end].chars().count() + 1;
         let what = error.to_string();
         let what = what.split(" at line ").next().unwrap_or_default();
         let fault = Diagnostic::error(self.path, format!("not JSON: {what}"))
-            .at_line(lines_before + error.line().max(1))
+            .at_line(lines_before + number)
             .at_column(column)
             .with_hint("write one JSON object a line");
         self.faults += 1;

@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 
 use super::annotations::{add, majority};
 use super::book::Book;
-use super::span;
+use super::span::{self, Indexed};
+
+/// More faults than anybody mends in one row.
+const FAULTS: usize = 20;
 
 type Object = Map<String, Value>;
 
@@ -128,10 +131,16 @@ impl Row<'_, '_> {
                 return None;
             }
         };
-        let mut read: Vec<Label> = Vec::with_capacity(labels.len());
+        let text = Indexed::new(&paragraph.text);
+        let mut read: Vec<Label> = Vec::new();
+        let before = self.book.faults();
         for label in labels {
+            // The row is lost, and nobody reads more about it.
+            if self.book.faults() - before > FAULTS {
+                break;
+            }
             let ours = label.get("thesis").is_some();
-            let Some(label) = self.label(label, &paragraph.text) else { continue };
+            let Some(label) = self.label(label, &text) else { continue };
             if ours && read.iter().any(|l| l.thesis == label.thesis) {
                 let slug = &self.book.taxonomy.theses()[label.thesis].slug;
                 let message = format!("thesis {slug:?} is labelled twice: the first label counts");
@@ -190,7 +199,7 @@ impl Row<'_, '_> {
 
     /// One label, in any of the ways that it is written: `{"thesis", "stance", "start", "end", "quote"}` (ours),
     /// `[start, end, "slug"]`, `"slug"` or `{"label", "start_offset", "end_offset"}` (doccano's).
-    fn label(&mut self, label: Value, text: &str) -> Option<Label> {
+    fn label(&mut self, label: Value, text: &Indexed<'_>) -> Option<Label> {
         const SHAPE: &str = "write {\"thesis\": \"SLUG\", \"start\": N, \"end\": N, \"quote\": \"...\"}";
         match label {
             Value::Object(mut o) => {
@@ -261,7 +270,7 @@ impl Row<'_, '_> {
 
     fn evidence(
         &mut self,
-        text: &str,
+        text: &Indexed<'_>,
         start: Option<&Value>,
         end: Option<&Value>,
         quote: Option<&str>,
@@ -311,11 +320,12 @@ impl Row<'_, '_> {
         let needs_context = self.flag("needs_context");
         let mut by_annotator: BTreeMap<String, Vec<Label>> = BTreeMap::new();
         let mut ground_truth = None;
+        let text = Indexed::new(&paragraph.text);
         for (i, annotation) in annotations.iter().enumerate() {
             if annotation.get("was_cancelled").and_then(Value::as_bool) == Some(true) {
                 continue;
             }
-            let labels = self.annotation(annotation, &paragraph.text);
+            let labels = self.annotation(annotation, &text);
             if annotation.get("ground_truth").and_then(Value::as_bool) == Some(true) {
                 ground_truth = Some(labels.clone());
             }
@@ -338,7 +348,7 @@ impl Row<'_, '_> {
     }
 
     /// The labels of one annotation: regions (`labels`) carry evidence, `choices` and `taxonomy` do not.
-    fn annotation(&mut self, annotation: &Value, text: &str) -> Vec<Label> {
+    fn annotation(&mut self, annotation: &Value, text: &Indexed<'_>) -> Vec<Label> {
         let mut labels = Vec::new();
         for result in annotation.get("result").and_then(Value::as_array).into_iter().flatten() {
             let Some(value) = result.get("value") else { continue };

@@ -3,6 +3,7 @@
 //! Files count Unicode code points. Tools written in JavaScript may count UTF-16 units instead; with a quote beside
 //! the offsets that can be told, and is put right.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// Why a span cannot be used, and what to do about it.
@@ -12,20 +13,74 @@ pub(super) struct SpanFault {
     pub(super) hint: String,
 }
 
-/// Bytes of the code points `start..end` of `text`, checked against `quote` where there is one.
-pub(super) fn resolve(text: &str, start: u64, end: u64, quote: Option<&str>) -> Result<Range<usize>, SpanFault> {
+/// Characters of a quote that a message shows.
+const SHOWN: usize = 40;
+
+/// The text of a paragraph, in which positions are found without counting through it for each.
+pub(super) struct Indexed<'t> {
+    text: &'t str,
+    /// First byte of each code point, then the length.
+    starts: OnceCell<Vec<usize>>,
+    /// For texts that count differently there: UTF-16 units before each code point, then all of them.
+    utf16: OnceCell<Option<Vec<u64>>>,
+}
+
+impl<'t> Indexed<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, starts: OnceCell::new(), utf16: OnceCell::new() }
+    }
+
+    fn starts(&self) -> &[usize] {
+        self.starts.get_or_init(|| self.text.char_indices().map(|(at, _)| at).chain([self.text.len()]).collect())
+    }
+
+    fn code_points(&self) -> usize {
+        self.starts().len() - 1
+    }
+
+    /// Bytes of the code points `start..end`; `None` if that is not in the text.
+    fn range(&self, start: u64, end: u64) -> Option<Range<usize>> {
+        let byte = |point: u64| self.starts().get(usize::try_from(point).ok()?).copied();
+        Some(byte(start)?..byte(end)?)
+    }
+
+    /// Bytes of the UTF-16 units `start..end`, where these are not the code points; `None` if an end is outside the
+    /// text or in a character.
+    fn range_of_utf16(&self, start: u64, end: u64) -> Option<Range<usize>> {
+        let units = self.utf16.get_or_init(|| {
+            let mut units = vec![0];
+            let mut count = 0;
+            for c in self.text.chars() {
+                count += c.len_utf16() as u64;
+                units.push(count);
+            }
+            (count >= units.len() as u64).then_some(units)
+        });
+        let point = |unit: u64| Some(units.as_ref()?.binary_search(&unit).ok()? as u64);
+        self.range(point(start)?, point(end)?)
+    }
+}
+
+/// Bytes of the code points `start..end` of `indexed`, checked against `quote` where there is one.
+pub(super) fn resolve(
+    indexed: &Indexed<'_>,
+    start: u64,
+    end: u64,
+    quote: Option<&str>,
+) -> Result<Range<usize>, SpanFault> {
+    let text = indexed.text;
     let fault = |message: String, hint: String| Err(SpanFault { message, hint });
     if start >= end {
         return fault(format!("evidence {start}..{end} is empty"), "`end` is one past the last character".to_owned());
     }
-    let found = range_of(text, start, end, |_| 1);
+    let found = indexed.range(start, end);
     let Some(quote) = quote else {
-        return found.map_or_else(|| fault(beyond(text, start, end), count_hint(None)), Ok);
+        return found.map_or_else(|| fault(beyond(indexed, start, end), count_hint(None)), Ok);
     };
     if let Some(range) = found.clone().filter(|r| text[r.clone()] == *quote) {
         return Ok(range);
     }
-    if let Some(range) = range_of(text, start, end, char::len_utf16).filter(|r| text[r.clone()] == *quote) {
+    if let Some(range) = indexed.range_of_utf16(start, end).filter(|r| text[r.clone()] == *quote) {
         return Ok(range);
     }
     let elsewhere = text.find(quote).filter(|_| !quote.is_empty()).map(|at| {
@@ -33,43 +88,36 @@ pub(super) fn resolve(text: &str, start: u64, end: u64, quote: Option<&str>) -> 
         (from, from + quote.chars().count())
     });
     match found {
-        None => fault(beyond(text, start, end), count_hint(elsewhere)),
+        None => fault(beyond(indexed, start, end), count_hint(elsewhere)),
         Some(range) => {
-            let message = format!("quote {quote:?} does not match {start}..{end}, which reads {:?}", &text[range]);
+            let (quote, reads) = (shown(quote), shown(&text[range]));
+            let message = format!("quote {quote} does not match {start}..{end}, which reads {reads}");
             fault(message, count_hint(elsewhere))
         }
     }
 }
 
-/// Bytes of the only place of `quote` in `text`, for files that give no offsets.
-pub(super) fn find(text: &str, quote: &str) -> Result<Range<usize>, SpanFault> {
-    match text.find(quote).filter(|_| !quote.is_empty()) {
+/// Bytes of the only place of `quote` in the text, for files that give no offsets.
+pub(super) fn find(indexed: &Indexed<'_>, quote: &str) -> Result<Range<usize>, SpanFault> {
+    match indexed.text.find(quote).filter(|_| !quote.is_empty()) {
         Some(at) => Ok(at..at + quote.len()),
         None => Err(SpanFault {
-            message: format!("quote {quote:?} is not in the text"),
+            message: format!("quote {} is not in the text", shown(quote)),
             hint: "copy the quote from `text`, or leave it out".to_owned(),
         }),
     }
 }
 
-/// Bytes of `start..end` where each character counts `width`; `None` if an end is outside the text or in a character.
-fn range_of(text: &str, start: u64, end: u64, width: impl Fn(char) -> usize) -> Option<Range<usize>> {
-    let mut position = 0u64;
-    let mut from = None;
-    for (byte, c) in text.char_indices().chain([(text.len(), '\0')]) {
-        if position == start {
-            from = Some(byte);
-        }
-        if position == end {
-            return Some(from?..byte);
-        }
-        position += width(c) as u64;
+/// A quote as a message shows it.
+fn shown(quote: &str) -> String {
+    match quote.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{:?}...", &quote[..at]),
+        None => format!("{quote:?}"),
     }
-    None
 }
 
-fn beyond(text: &str, start: u64, end: u64) -> String {
-    format!("evidence {start}..{end} is beyond the text, which has {} characters", text.chars().count())
+fn beyond(indexed: &Indexed<'_>, start: u64, end: u64) -> String {
+    format!("evidence {start}..{end} is beyond the text, which has {} characters", indexed.code_points())
 }
 
 fn count_hint(elsewhere: Option<(usize, usize)>) -> String {
@@ -83,6 +131,14 @@ fn count_hint(elsewhere: Option<(usize, usize)>) -> String {
 mod tests {
     use super::*;
 
+    fn resolve(text: &str, start: u64, end: u64, quote: Option<&str>) -> Result<Range<usize>, SpanFault> {
+        super::resolve(&Indexed::new(text), start, end, quote)
+    }
+
+    fn find(text: &str, quote: &str) -> Result<Range<usize>, SpanFault> {
+        super::find(&Indexed::new(text), quote)
+    }
+
     #[test]
     fn code_points_become_bytes() {
         assert_eq!(resolve("a论点b", 1, 3, Some("论点")), Ok(1..7));
@@ -93,6 +149,7 @@ mod tests {
     fn utf16_offsets_are_recognised_by_their_quote() {
         assert_eq!(resolve("😀论点", 1, 3, Some("论点")), Ok(4..10));
         assert_eq!(resolve("😀论点", 2, 4, Some("论点")), Ok(4..10));
+        assert!(resolve("😀论点", 1, 4, Some("论点")).is_err());
     }
 
     #[test]
@@ -104,6 +161,9 @@ mod tests {
         assert!(resolve("论点", 1, 1, None).unwrap_err().message.contains("empty"));
         assert!(resolve("论点", u64::MAX - 1, u64::MAX, None).is_err());
         assert_eq!(find("a论点", "论点"), Ok(1..7));
+        let long = "论点".repeat(1000);
+        let e = resolve(&long, 0, 1999, Some(&long)).unwrap_err();
+        assert!(e.message.len() < 1000 && e.hint.contains("0..2000"), "{e:?}");
         assert!(find("a", "论").is_err() && find("a", "").is_err());
     }
 }

@@ -237,3 +237,22 @@ fn a_paragraph_to_label_is_not_gold_until_it_is() {
     assert!(read(&tasks.to_string()).0.is_empty());
     assert!(label_studio_config(&t).contains("<Label value=\"overcapacity\""));
 }
+
+#[test]
+fn what_ends_too_early_ends_on_its_last_line() {
+    assert!(complaint("[{\"id\":1},\n{\"id\":\n").starts_with("g.jsonl:2:7: not JSON"));
+}
+
+#[test]
+fn many_labels_and_faults_of_a_long_row_cost_no_more_than_they_should() {
+    let (length, slug) = (100_000, "overcapacity");
+    let text = "产".repeat(length);
+    let row = |labels: Vec<serde_json::Value>| json!({"id": "x", "text": text, "labels": labels}).to_string();
+    let (samples, _) = read(&row(vec![json!([length - 1, length, slug]); length / 10]));
+    assert_eq!(samples[0].labels[0].evidence, Some(3 * length - 3..3 * length));
+
+    let wrong = json!({"label": slug, "start": 0, "end": length, "quote": "乙".repeat(1000)});
+    let (samples, diagnostics) = read(&row(vec![wrong; 100]));
+    assert!(samples.is_empty() && diagnostics.len() < 30);
+    assert!(diagnostics.iter().all(|d| d.to_string().len() < 1000));
+}
