@@ -136,6 +136,7 @@ impl Pack {
             ids: HashMap::new(),
             diagnostics: Vec::new(),
             lines: line_starts(source),
+            last_place: (0, 1),
         };
         let (tree, errors) = DeTable::parse_recoverable(source);
         for error in errors {
@@ -202,6 +203,8 @@ struct Reader<'t, 'i> {
     diagnostics: Vec<Diagnostic>,
     /// Byte at which each line starts.
     lines: Vec<usize>,
+    /// The byte whose place was asked for last, and its column.
+    last_place: (usize, usize),
 }
 
 impl<'t, 'i> Reader<'t, 'i> {
@@ -292,15 +295,17 @@ impl<'t, 'i> Reader<'t, 'i> {
             self.error(value.span(), "no terms", Some("give at least one term, or leave the key out"));
         }
         let mut terms = Vec::new();
+        let (mut seen, mut expanded) = (HashSet::new(), HashSet::new());
         for item in items {
             let Some(text) = self.text(item, "a term") else { continue };
             match text.strip_prefix('@') {
-                Some(name) => terms.extend_from_slice(&self.expand(name, item.span())),
-                None => terms.extend(self.term(text, item.span())),
+                Some(name) if expanded.insert(name) => {
+                    terms.extend(self.expand(name, item.span()).iter().copied().filter(|&term| seen.insert(term)));
+                }
+                Some(_) => {}
+                None => terms.extend(self.term(text, item.span()).filter(|&term| seen.insert(term))),
             }
         }
-        let mut seen = HashSet::new();
-        terms.retain(|&term| seen.insert(term));
         terms
     }
 
@@ -626,10 +631,18 @@ impl<'t, 'i> Reader<'t, 'i> {
     }
 
     /// Line and column (in characters), counted from 1, of a byte of the source.
-    fn place(&self, offset: usize) -> (usize, usize) {
+    fn place(&mut self, offset: usize) -> (usize, usize) {
         let line = self.lines.partition_point(|&start| start <= offset);
         let start = self.lines[line - 1];
-        (line, self.source.get(start..offset).map_or(1, |text| text.chars().count() + 1))
+        // Places mostly come in order, and a line may be as long as the file: counting goes on from the last one.
+        let (from, before) = match self.last_place {
+            (last, column) if start <= last && last <= offset => (last, column),
+            _ => (start, 1),
+        };
+        let Some(text) = self.source.get(from..offset) else { return (line, 1) };
+        let column = before + text.chars().count();
+        self.last_place = (offset, column);
+        (line, column)
     }
 
     fn error(&mut self, span: Range<usize>, message: &str, hint: Option<&str>) {

@@ -111,6 +111,26 @@ fn of_lists_also_unused() {
 }
 
 #[test]
+fn in_lists_that_repeat_each_other_and_lines_as_long_as_the_file() {
+    let terms: String = (0..2000).map(|i| format!("'{i}', ")).collect();
+    let uses = "'@all', ".repeat(20_000);
+    let source = format!("format = 1\nname = 'p'\n[lists]\nall = [{terms}]\nmore = [{uses}1]\n");
+    let column = "more = [".len() + uses.len() + 1;
+    let found = mistakes(&source);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with(&format!("p.toml:5:{column}: found integer")), "{found:?}");
+
+    let examples = "'甲', ".repeat(100_000);
+    let column = "positive = [".len() + 5 * 100_000 + 1;
+    let rule = "format = 1\nname = 'p'\n[[rule]]\nid = 'r'\ndoc = 'd'\nthesis = 'property'\nweight = 0.5\nany = ['甲']";
+    let found = mistakes(&format!("{rule}\npositive = [{examples}1, 2]\nnegative = ['乙']\n"));
+    assert_eq!(found.len(), 2);
+    for (found, column) in found.iter().zip([column, column + 3]) {
+        assert!(found.starts_with(&format!("p.toml:9:{column}: ")), "{found:?}");
+    }
+}
+
+#[test]
 fn of_missing_and_wrong_examples_and_double_ids() {
     let rule = "[[rule]]\nid = 'r'\ndoc = 'd'\nthesis = 'property'\nweight = 1\nany = ['甲']\n";
     let found =
