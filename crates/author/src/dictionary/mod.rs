@@ -25,6 +25,8 @@ pub use pack::{PackError, PackOptions, pack_from_dictionary};
 const MESSAGES: usize = 100;
 /// Categories within categories; deeper ones are no dictionary.
 const DEPTH: usize = 64;
+/// Characters of the name of a category, of which each category within it keeps a copy.
+const NAME: usize = 200;
 
 /// A format of dictionaries.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +166,7 @@ impl Reader<'_> {
     /// Begins a category within `parent`; returns its number. One that was there before is continued.
     fn category(&mut self, parent: Option<usize>, name: &str, line: usize) -> usize {
         let mut names = parent.map_or_else(Vec::new, |p| self.categories[p].names.clone());
-        names.push(clean(name));
+        names.push(clean(name).chars().take(NAME).collect());
         let next = self.categories.len();
         let category = *self.known.entry(names.clone()).or_insert(next);
         if category == next {

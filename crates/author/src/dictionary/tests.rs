@@ -157,6 +157,15 @@ fn a_mapping_that_does_not_fit_says_what_would() {
     assert!(matches!(Mapping::from_pairs(["x"]), Err(MappingError::Pair(_))));
 }
 
+#[test]
+fn categories_do_not_multiply_the_name_that_they_lie_in() {
+    let children: String = (0..100).map(|i| format!("\tk{i}\n\t\tt (1)\n")).collect();
+    let source = format!("{}\n{children}", "题".repeat(100_000));
+    let (dictionary, diagnostics) = Dictionary::parse(format("wordstat"), "d", &source);
+    assert_eq!((dictionary.categories.len(), diagnostics.len()), (101, 0));
+    assert!(dictionary.categories.iter().all(|c| c.path().len() < 1000));
+}
+
 /// Whether what was made passes, or was refused for a reason of its own: a dictionary of single marks may match whatever
 /// is said.
 fn fits(made: Result<(String, Vec<Diagnostic>), PackError>) -> bool {
