@@ -22,7 +22,8 @@ pub fn run(data: &[u8]) {
     let pairs = dictionary.categories.iter().take(8).map(|c| format!("{}=a", c.path()));
     let Ok(mapping) = Mapping::from_pairs(pairs) else { return };
     let made = pack_from_dictionary(&dictionary, &mapping, &crate::TAXONOMY, &PackOptions::new("made"));
-    if let Err(e @ PackError::Unfit(_)) = made {
-        panic!("{e}");
+    if let Err(PackError::Unfit(reason)) = made {
+        // A dictionary of single marks may leave no sentence that it does not match.
+        assert!(reason.ends_with("match every text"), "{reason}");
     }
 }
