@@ -49,6 +49,13 @@ pub(crate) const BUNDLED: &[Bundled] = &[
         doc: "logistic regression over character n-grams",
         create: create::<Linear>,
     },
+    #[cfg(feature = "transformer")]
+    Bundled {
+        name: "transformer",
+        kind: Kind::Transformer,
+        doc: "a fine-tuned multilingual encoder; slow",
+        create: create::<lundian_transformer::Transformer>,
+    },
 ];
 
 /// The plugins that are not part of the program, and what may run of them.
