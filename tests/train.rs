@@ -1,0 +1,61 @@
+//! Training from the program: small, to show that what comes out can be used.
+
+mod program;
+
+use program::{Home, data};
+
+/// The labelled samples of our own, in two parts that share no section.
+fn parts(home: &Home) -> (String, String) {
+    let text = std::fs::read_to_string(data("gold.jsonl")).unwrap();
+    let (one, other): (Vec<&str>, Vec<&str>) = text.lines().partition(|l| !l.contains("\"doc\": \"thread\""));
+    assert!(one.len() > 30 && other.len() > 20);
+    (home.file("one.jsonl", one.join("\n")), home.file("other.jsonl", other.join("\n")))
+}
+
+#[test]
+fn a_linear_model_is_trained_measured_and_used() {
+    let home = Home::new();
+    let (gold, tune) = parts(&home);
+    let train = ["train", "linear", "--gold", &gold, "--tune", &tune, "--set", "min_df=1", "--set", "folds=2", "-o"];
+    let said = home.run(&[&train[..], &["model"]].concat()).exits(0).stderr;
+    assert!(said.contains("other.jsonl: macro_f1"), "{said}");
+    home.file("lundian.toml", "[plugin.linear]\nmodel = \"model\"\n");
+    let rows = home.run(&["classify", &gold, "-p", "linear", "-f", "jsonl"]).exits(0).rows();
+    assert!(rows.iter().any(|r| !r["labels"].as_array().unwrap().is_empty()));
+
+    // What was trained on cannot choose the threshold.
+    home.run(&["train", "linear", "--gold", &gold, "--tune", &gold, "-o", "x"]).exits(2).says(&["other samples"]);
+    home.run(&["train", "linear", "--gold", &gold, "--set", "cc=1", "-o", "x"]).exits(2).says(&["cc", "min_df"]);
+    home.file("model/weights.bin", "damaged");
+    home.run(&["classify", &gold, "-p", "linear"]).exits(2).says(&["linear", "model"]);
+}
+
+#[test]
+fn an_ensemble_is_learned_and_used() {
+    let home = Home::new();
+    let (gold, tune) = parts(&home);
+    let said = home.run(&["train", "ensemble", "--gold", &gold, "--tune", &tune, "-o", "e.toml"]).exits(0).stderr;
+    assert!(said.contains("other.jsonl: stack macro_f1") && said.contains("mean here"), "{said}");
+    let stored = std::fs::read_to_string(home.work().join("e.toml")).unwrap();
+    assert!(stored.contains("panel = [\"rules\", \"linear\"]") && stored.contains("chosen on other.jsonl"));
+    let args = ["classify", &tune, "-f", "json", "--aggregate", "stack", "--ensemble", "e.toml"];
+    let run = home.run(&args).exits(0);
+    let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(value["judge"], "stack");
+    // It was learned for these two, and says so to any other panel.
+    home.run(&["train", "ensemble", "--gold", &gold, "--tune", &tune, "-p", "rules", "-o", "x"])
+        .exits(2)
+        .says(&["two plugins"]);
+    home.file("bad.toml", "format = 99\npanel = []\n");
+    home.run(&["classify", &tune, "--ensemble", "bad.toml"]).exits(2).says(&["bad.toml"]);
+}
+
+#[test]
+fn rules_are_weighed() {
+    let home = Home::new();
+    let (gold, tune) = parts(&home);
+    home.run(&["train", "rules", "--gold", &gold, "--tune", &tune, "-o", "c.toml"]).exits(0);
+    home.file("lundian.toml", "[plugin.rules]\ncalibration = \"c.toml\"\n");
+    let rows = home.run(&["classify", &tune, "-p", "rules", "-f", "jsonl"]).exits(0).rows();
+    assert_eq!(rows.len(), std::fs::read_to_string(&tune).unwrap().lines().count());
+}
