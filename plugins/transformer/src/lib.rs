@@ -210,3 +210,71 @@ impl Classifier for Transformer {
 
 #[cfg(feature = "export")]
 lundian_plugin::export!(Transformer);
+
+#[cfg(test)]
+mod tests {
+    use lundian_plugin::Unit;
+    use lundian_plugin::serde_json::{Value, json};
+
+    use super::*;
+
+    fn scores(classifier: &Transformer, units: &[Unit<'_>]) -> Output {
+        let mut out = Output::new(units.len(), Taxonomy::china_economy().len());
+        classifier.classify(&Batch::new(units), &mut out).unwrap();
+        out.check(|row| units[row].text).unwrap();
+        out
+    }
+
+    #[test]
+    fn the_built_in_model_tells_theses_apart_whatever_else_is_in_the_batch() {
+        let taxonomy = Taxonomy::china_economy();
+        let classifier = Transformer::create(&Setup::new(&taxonomy, &Value::Null)).unwrap();
+        let texts = [
+            ("overcapacity", "各地一窝蜂上项目，光伏和钢铁的产能远远超过需求，厂家只能互相压价。"),
+            ("property", "這些年老百姓的錢都壓在房子上，房價一跌，誰都不敢花錢了。"),
+            ("containment", "美国人对我们的芯片企业层层封锁，就是不想让中国往上走。"),
+        ];
+        let units: Vec<Unit<'_>> = texts
+            .iter()
+            .map(|(_, text)| Unit { text, ..Unit::default() })
+            .chain([Unit::default(), Unit { text: "🙂 𠀀\u{200b}", ..Unit::default() }])
+            .collect();
+        let together = scores(&classifier, &units);
+        let threshold = classifier.thresholds().global;
+        for (row, (slug, _)) in texts.iter().enumerate() {
+            let thesis = taxonomy.index(slug).unwrap();
+            assert!(together.row(row)[thesis] >= threshold, "{slug}: {:?}", together.row(row));
+            assert!(together.row(row).iter().filter(|score| **score >= threshold).count() <= 4, "{slug}");
+            assert!(together.evidence.iter().any(|e| e.row == row && e.thesis == thesis));
+        }
+        for (row, unit) in units.iter().enumerate() {
+            let alone = scores(&classifier, std::slice::from_ref(unit));
+            assert!(alone.row(0).iter().zip(together.row(row)).all(|(a, t)| (a - t).abs() < 1e-5));
+        }
+    }
+
+    #[test]
+    fn a_taxonomy_that_the_model_does_not_know_is_refused_but_for_zero_shot() {
+        let names = |zh: &str| json!({"zh": zh, "en": "x"});
+        let thesis = |slug: &str, zh: &str| json!({"slug": slug, "family": "f", "name": names(zh), "proposition": names(zh), "examples": [format!("{zh}。")]});
+        let taxonomy = json!({
+            "name": "animals", "version": "1",
+            "family": [{"slug": "f", "name": names("动物")}],
+            "thesis": [thesis("cats", "猫是最好的宠物"), thesis("dogs", "狗比别的动物忠诚")]
+        });
+        let taxonomy = Taxonomy::from_json(&taxonomy.to_string()).unwrap();
+        let error = Transformer::create(&Setup::new(&taxonomy, &Value::Null)).unwrap_err();
+        assert!(error.to_string().contains("knows none of the theses"), "{error}");
+        let settings = json!({"mode": "zero-shot"});
+        let classifier = Transformer::create(&Setup::new(&taxonomy, &settings)).unwrap();
+        let units = [Unit { text: "家里养了一只猫，没有比它更好的宠物了", ..Unit::default() }];
+        let mut out = Output::new(1, 2);
+        classifier.classify(&Batch::new(&units), &mut out).unwrap();
+        assert!(out.row(0)[0] > out.row(0)[1], "{:?}", out.row(0));
+
+        let wrong = Transformer::create(&Setup::new(&taxonomy, &json!({"mode": "one-shot"}))).unwrap_err();
+        assert!(matches!(wrong, ClassifierError::Config(_)));
+        let missing = Transformer::create(&Setup::new(&taxonomy, &json!({"model": "no-such-folder"}))).unwrap_err();
+        assert!(missing.to_string().contains("no-such-folder"), "{missing}");
+    }
+}
