@@ -12,7 +12,7 @@ fn fuzz() -> PathBuf {
 /// The files in a folder of `fuzz/`, in order of their names.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut files: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = entries.map(|e| e.expect("a file of the folder").path()).collect();
     files.sort();
     files
 }
