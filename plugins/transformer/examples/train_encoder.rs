@@ -12,6 +12,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -141,15 +142,54 @@ fn measure(classifier: &Transformer, path: &Path, taxonomy: &Taxonomy) -> Result
     let speed = samples.len() as f32 / start.elapsed().as_secs_f32();
     let threshold = classifier.thresholds().global;
     let (macro_f1, micro_f1, ece) = f1(taxonomy.len(), &scores, &argued, threshold);
+    let [macro_ci, micro_ci] = intervals(&samples, taxonomy.len(), &scores, &argued, threshold);
     let evidence = evidence_f1(classifier, &samples, taxonomy)?;
     println!(
-        "{}: macro {macro_f1:.3} micro {micro_f1:.3} at {threshold:.3}, ECE {ece:.4}, evidence {evidence:.3}, {speed:.0} paragraphs/s",
+        "{}: macro {macro_f1:.3} {macro_ci:.3?} micro {micro_f1:.3} {micro_ci:.3?} at {threshold:.3}, ECE {ece:.4}, \
+         evidence {evidence:.3}, {speed:.0} paragraphs/s",
         name(path)
     );
-    let values = [("macro_f1", macro_f1), ("micro_f1", micro_f1), ("ece", ece), ("evidence_token_f1", evidence)];
+    let values = [
+        ("macro_f1", macro_f1),
+        ("macro_f1.ci95_low", macro_ci[0]),
+        ("macro_f1.ci95_high", macro_ci[1]),
+        ("micro_f1", micro_f1),
+        ("micro_f1.ci95_low", micro_ci[0]),
+        ("micro_f1.ci95_high", micro_ci[1]),
+        ("ece", ece),
+        ("evidence_token_f1", evidence),
+    ];
     let named =
         values.into_iter().map(|(metric, value)| (format!("{}.{metric}", name(path)), (value * 1e4).round() / 1e4));
     Ok(named.collect())
+}
+
+/// 95 % intervals of macro-F1 and micro-F1: percentiles of 1,000 bootstrap draws of whole sections (else documents), since
+/// paragraphs of one author are not independent.
+fn intervals(samples: &[Sample], theses: usize, scores: &[f32], argued: &[bool], threshold: f32) -> [[f64; 2]; 2] {
+    let mut clusters: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (row, sample) in samples.iter().enumerate() {
+        clusters.entry(sample.cluster()).or_default().push(row);
+    }
+    let clusters: Vec<Vec<usize>> = clusters.into_values().collect();
+    let mut state = 1u64;
+    let mut draw = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((u128::from(state) * clusters.len() as u128) >> 64) as usize
+    };
+    let mut drawn: [Vec<f64>; 2] = Default::default();
+    for _ in 0..1000 {
+        let rows: Vec<usize> = (0..clusters.len()).flat_map(|_| clusters[draw()].iter().copied()).collect();
+        let scores: Vec<f32> = rows.iter().flat_map(|r| &scores[r * theses..][..theses]).copied().collect();
+        let argued: Vec<bool> = rows.iter().flat_map(|r| &argued[r * theses..][..theses]).copied().collect();
+        let (macro_f1, micro_f1, _) = f1(theses, &scores, &argued, threshold);
+        drawn[0].push(macro_f1);
+        drawn[1].push(micro_f1);
+    }
+    drawn.map(|mut values| {
+        values.sort_unstable_by(f64::total_cmp);
+        [values[25], values[974]]
+    })
 }
 
 /// Token (byte) F1 of the evidence for the labels that were found.
