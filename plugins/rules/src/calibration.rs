@@ -28,7 +28,7 @@ pub struct Calibration {
     /// From which score on a thesis counts as argued.
     #[serde(default)]
     pub thresholds: Thresholds,
-    /// By pack and rule id: how likely a paragraph in which the rule fires argues its thesis, in (0, 1). Rules that are
+    /// By pack and rule id: how likely a paragraph in which the rule fires argues its thesis, in (0, 1]. Rules that are
     /// not here keep the weight that their pack gives.
     #[serde(default)]
     pub weights: BTreeMap<String, BTreeMap<String, f32>>,
@@ -46,7 +46,7 @@ impl Calibration {
             return Err(CalibrationError::Format(c.format));
         }
         for (pack, rules) in &c.weights {
-            if let Some((id, &weight)) = rules.iter().find(|(_, w)| !(0.0..=1.0).contains(*w)) {
+            if let Some((id, &weight)) = rules.iter().find(|(_, w)| !(**w > 0.0 && **w <= 1.0)) {
                 return Err(CalibrationError::Weight { rule: format!("{pack}/{id}"), weight });
             }
         }
@@ -80,8 +80,8 @@ pub enum CalibrationError {
     /// Of another version of the program.
     #[error("format {0} is unknown: this program reads format = 1")]
     Format(u32),
-    /// A weight outside [0, 1].
-    #[error("weight {weight} of rule {rule} is outside [0, 1]")]
+    /// A weight outside (0, 1].
+    #[error("weight {weight} of rule {rule} is outside (0, 1]")]
     Weight {
         /// Pack and id of the rule.
         rule: String,

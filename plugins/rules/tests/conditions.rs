@@ -307,6 +307,7 @@ fn a_calibration_is_checked() {
     let error = |source: &str| Calibration::from_toml(source).unwrap_err().to_string();
     assert!(error("format = 2").contains("format 2"));
     assert!(error("format = 1\n[weights.p]\nr = 1.5").contains("p/r"));
+    assert!(error("format = 1\n[weights.p]\nr = 0").contains("(0, 1]"));
     assert!(error("format = 1\n[thresholds]\nglobal = -1.0").contains("threshold -1"));
     assert!(error("format = 1\nx = 1").contains("line 2"));
 }
