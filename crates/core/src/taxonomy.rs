@@ -180,9 +180,12 @@ impl Taxonomy {
 
     /// The slug nearest to a misspelt one, for hints; `None` if nothing is near.
     pub fn nearest(&self, slug: &str) -> Option<&str> {
+        let length = slug.chars().count();
         self.raw
             .theses
             .iter()
+            // Words differ at least as much as their lengths do; a slug may be as long as the file that it stands in.
+            .filter(|t| length.abs_diff(t.slug.len()) * 2 <= t.slug.len())
             .map(|t| (edit_distance(slug, &t.slug), t.slug.as_str()))
             .filter(|(d, s)| *d * 2 <= s.chars().count())
             .min()
@@ -287,6 +290,7 @@ proposition = { zh = "甲", en = "A." }
         assert_eq!(t.index("a-thesis"), Some(0));
         assert_eq!(t.nearest("a-theses"), Some("a-thesis"));
         assert_eq!(t.nearest("zzz"), None);
+        assert_eq!(t.nearest(&"a".repeat(10_000_000)), None);
         assert_eq!(t.family_of(0), 0);
     }
 
