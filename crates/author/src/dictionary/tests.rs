@@ -166,6 +166,13 @@ fn categories_do_not_multiply_the_name_that_they_lie_in() {
     assert!(dictionary.categories.iter().all(|c| c.path().len() < 1000));
 }
 
+#[test]
+fn a_tag_as_long_as_the_file_is_refused_before_it_is_parsed() {
+    let attributes: String = (0..200_000).map(|i| format!("a{i}='' ")).collect();
+    let (_, diagnostics) = Dictionary::parse(format("yoshikoder"), "d", &format!("<dictionary {attributes}/>"));
+    assert!(diagnostics[0].to_string().contains("a tag of more than"), "{diagnostics:?}");
+}
+
 /// Whether what was made passes, or was refused for a reason of its own: a dictionary of single marks may match whatever
 /// is said.
 fn fits(made: Result<(String, Vec<Diagnostic>), PackError>) -> bool {

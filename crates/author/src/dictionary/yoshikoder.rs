@@ -7,7 +7,13 @@ use roxmltree::{Document, Node, NodeId};
 
 use super::{DEPTH, Reader};
 
+/// The parser compares each attribute of a tag with all before it, and no tag of a dictionary has many.
+const LONGEST_TAG: usize = 16 << 10;
+
 pub(super) fn read(source: &str, reader: &mut Reader<'_>) {
+    if source.split('<').any(|piece| piece.len() > LONGEST_TAG) {
+        return reader.broken(1, format!("not a Yoshikoder dictionary: a tag of more than {LONGEST_TAG} bytes"));
+    }
     let document = match Document::parse(source) {
         Ok(document) => document,
         Err(error) => return reader.broken(error.pos().row as usize, format!("not XML: {error}")),
