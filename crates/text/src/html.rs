@@ -72,6 +72,9 @@ const AROUND: &[&str] = &[
     "links",
 ];
 
+/// Characters of an element's class, and of its id, that are looked at: again for every text in it.
+const LONGEST_NAMES: usize = 500;
+
 /// An element of the page.
 struct Element {
     tag: String,
@@ -392,8 +395,9 @@ impl<'a> Scanner<'a> {
             || get("role").is_some_and(|r| {
                 ["navigation", "banner", "contentinfo", "complementary", "search", "menu"].contains(&r)
             });
-        let mut names =
-            format!("{} {}", get("class").unwrap_or_default(), get("id").unwrap_or_default()).to_lowercase();
+        let named = [get("class"), get("id")].map(|names| names.unwrap_or_default().chars().take(LONGEST_NAMES));
+        let [class, id] = named.map(|names| names.collect::<String>().to_lowercase());
+        let mut names = format!("{class} {id}");
         if get("rel") == Some("author") || get("itemprop") == Some("author") {
             names.push_str(" author");
         }
