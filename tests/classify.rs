@@ -1,5 +1,7 @@
 //! The main job, on the sample documents.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
+
 mod program;
 
 use program::{Home, data};

@@ -1,5 +1,6 @@
 //! Foreign plugins from the command line: what a user must do before one runs, and what it can cost.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
 #![cfg(unix)]
 
 mod program;

@@ -4,6 +4,8 @@
 //! of lines. `LUNDIAN_BLESS=1 cargo test --test readme` writes the present output into the pages, keeping as many lines
 //! before and after `...` as there are.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
+
 mod program;
 
 use std::path::Path;

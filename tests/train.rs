@@ -1,5 +1,7 @@
 //! Training from the program: small, to show that what comes out can be used.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
+
 mod program;
 
 use program::{Home, data};

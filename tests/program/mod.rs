@@ -1,6 +1,7 @@
 //! Runs the built program as a user would, away from the user's own settings and plugins.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot run fails")]
 
 use std::ffi::OsStr;
 use std::io::Write;
