@@ -1,6 +1,6 @@
 //! A cascade: cheap systems first, the dear ones only for paragraphs that the cheap ones leave undecided.
 //!
-//! Each stage has a [`stack`](super::stack) of all systems that have run by then, so that every stage gives
+//! Each stage has a `stack` of all systems that have run by then, so that every stage gives
 //! probabilities on the same scale and one threshold serves all. A paragraph is undecided while the probability of any
 //! thesis lies within a band around that threshold, or while nobody has an opinion on a thesis. The band is chosen on
 //! cross-fitted scores: the cheapest that loses no more F1 than it may, or the best that costs no more than it may.
