@@ -1,5 +1,6 @@
 //! Systems over paragraphs held in memory: what `evaluate`, `compare` and `find-threshold` have in common.
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
@@ -32,6 +33,12 @@ impl Scored {
     }
 }
 
+/// The aggregate called `name`.
+pub(crate) fn find_aggregate(name: &str) -> anyhow::Result<&'static Entry> {
+    let known = || AGGREGATES.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
+    aggregate::find(name).ok_or_else(|| anyhow!("there is no aggregate {name:?}; there are {}", known()))
+}
+
 /// The aggregates that flags name; all that can be used if none is named and there is more than one system to combine.
 pub(crate) fn aggregates(
     named: &[String],
@@ -39,16 +46,12 @@ pub(crate) fn aggregates(
     fitted: &Fitted,
     taxonomy: &Taxonomy,
 ) -> anyhow::Result<Vec<&'static Entry>> {
-    let known = || AGGREGATES.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
     if named.is_empty() {
         let panel = Panel::new(systems, taxonomy);
         let usable = |a: &&Entry| systems.len() > 1 && a.for_panel(&panel, Some(fitted)).is_ok();
         return Ok(AGGREGATES.iter().filter(usable).collect());
     }
-    let mut chosen: Vec<&'static Entry> = named
-        .iter()
-        .map(|n| aggregate::find(n).ok_or_else(|| anyhow!("there is no aggregate {n:?}; there are {}", known())))
-        .collect::<anyhow::Result<_>>()?;
+    let mut chosen: Vec<&'static Entry> = named.iter().map(|n| find_aggregate(n)).collect::<anyhow::Result<_>>()?;
     // What was learned must show that it is better than the plain mean.
     if chosen.iter().any(|a| a.is_learned()) && !chosen.iter().any(|a| a.name == "mean") {
         chosen.extend(aggregate::find("mean"));
@@ -136,7 +139,16 @@ pub(crate) fn score(
 
 /// Reads labelled samples from several files; any error is fatal, after all have been said.
 pub(crate) fn read_gold<P: AsRef<Path>>(files: &[P], taxonomy: &Taxonomy) -> anyhow::Result<Vec<Sample>> {
+    Ok(read_gold_by_file(files, taxonomy)?.0)
+}
+
+/// As [`read_gold`], with the place of each file's samples among all.
+pub(crate) fn read_gold_by_file<P: AsRef<Path>>(
+    files: &[P],
+    taxonomy: &Taxonomy,
+) -> anyhow::Result<(Vec<Sample>, Vec<Range<usize>>)> {
     let mut samples: Vec<Sample> = Vec::new();
+    let mut places = Vec::new();
     let mut errors = 0;
     for file in files {
         let (read, diagnostics) = lundian_eval::read_gold(file.as_ref(), taxonomy);
@@ -144,6 +156,7 @@ pub(crate) fn read_gold<P: AsRef<Path>>(files: &[P], taxonomy: &Taxonomy) -> any
             errors += usize::from(diagnostic.error);
             output::say_diagnostic(diagnostic);
         }
+        places.push(samples.len()..samples.len() + read.len());
         samples.extend(read);
     }
     let mut ids = std::collections::HashSet::new();
@@ -151,10 +164,15 @@ pub(crate) fn read_gold<P: AsRef<Path>>(files: &[P], taxonomy: &Taxonomy) -> any
         bail!("paragraph id {:?} stands in two gold files; give each paragraph an id of its own", twice.paragraph.id);
     }
     match errors {
-        0 => Ok(samples),
+        0 => Ok((samples, places)),
         1 => bail!("there is an error in the labelled samples; nothing was scored"),
         n => bail!("there are {n} errors in the labelled samples; nothing was scored"),
     }
+}
+
+/// The name of a data file, without its folders.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
 }
 
 /// The paragraphs of samples.

@@ -11,8 +11,8 @@ use lundian_host::{Sandbox, WorkerOptions};
 use lundian_linear::Linear;
 use lundian_plugin::Plugin;
 use lundian_rules::Rules;
-use lundian_runner::System;
 use lundian_runner::aggregate::Fitted;
+use lundian_runner::{Options, System};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{Global, IsolationArgs, IsolationMode, SandboxMode, Systems};
@@ -158,6 +158,16 @@ fn loader(trust: &Trust, isolation: &IsolationArgs) -> anyhow::Result<Loader> {
     let isolation = Isolation::InProcess;
     let log = Arc::new(|id: &str, _, line: &str| output::say(format_args!("{id}: {line}")));
     Ok(Loader::new(trust.clone(), isolation).with_log(log))
+}
+
+/// How the systems are run: with the threads that flag or settings say, stopped by Ctrl-C.
+pub(crate) fn run_options(systems: &Systems, config: &Config) -> anyhow::Result<Options> {
+    let mut options = Options::default();
+    if let Some(threads) = systems.threads.or(config.threads) {
+        options.threads = threads;
+    }
+    output::stop_on_interrupt(options.cancel.clone())?;
+    Ok(options)
 }
 
 /// What aggregates have learned: the flag's file, else that of the settings, else what comes with the program.

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use lundian_core::{Taxonomy, Thresholds};
 use lundian_report::{Context, FORMATS, FormatEntry, SystemInfo, find_format, format_of_path};
-use lundian_runner::aggregate::{self, AGGREGATES};
+use lundian_runner::aggregate::AGGREGATES;
 use lundian_runner::{Judge, Options, RunError, Summary, System};
 
 use crate::Outcome;
@@ -14,6 +14,7 @@ use crate::config::{self, Config};
 use crate::input::Paragraphs;
 use crate::manifest::Manifest;
 use crate::output::{self, Interrupted, Sink};
+use crate::scoring;
 use crate::systems;
 use crate::thresholds::ThresholdFile;
 
@@ -58,10 +59,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = config.taxonomy(global)?;
     let format = choose_format(args, &config)?;
     let method = args.aggregate.as_deref().or(config.aggregate.as_deref()).unwrap_or("mean");
-    let Some(aggregate) = aggregate::find(method) else {
-        let known: Vec<&str> = AGGREGATES.iter().map(|a| a.name).collect();
-        bail!("there is no aggregate {method:?}; there are {}", known.join(", "));
-    };
+    let aggregate = scoring::find_aggregate(method)?;
     let systems::Built { mut systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
     let file = args.thresholds.as_ref().map(|path| ThresholdFile::read(path, &taxonomy)).transpose()?;
     if let Some(file) = &file {
@@ -78,12 +76,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut inputs = paragraphs.files();
     inputs.extend(args.thresholds.clone());
 
-    let mut options = Options { gate: judge.gate(), ..Options::default() };
-    if let Some(threads) = args.systems.threads.or(config.threads) {
-        options.threads = threads;
-    }
+    let options = Options { gate: judge.gate(), ..systems::run_options(&args.systems, &config)? };
     let mut sink = Sink::open(args.destination.output.as_deref())?;
-    output::stop_on_interrupt(options.cancel.clone())?;
     let progress = output::progress(global.quiet);
     let summary = {
         let infos = systems.iter().map(|s| SystemInfo { name: s.name.clone(), kind: s.kind }).collect();

@@ -8,7 +8,6 @@ use clap::ValueEnum;
 use lundian_eval::CompareOptions;
 use lundian_eval::gold::{doccano_row, label_studio_config, label_studio_tasks, unlabelled_row};
 use lundian_report::{COMPARISON_FORMATS, Look};
-use lundian_runner::Options;
 use lundian_runner::aggregate::Fitted;
 
 use crate::Outcome;
@@ -76,11 +75,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let inputs = input.files();
     let paragraphs: Vec<_> = input.collect();
     lost.refuse_nothing(paragraphs.len())?;
-    let mut options = Options::default();
-    if let Some(threads) = args.systems.threads.or(config.threads) {
-        options.threads = threads;
-    }
-    output::stop_on_interrupt(options.cancel.clone())?;
+    let options = systems::run_options(&args.systems, &config)?;
     let scored = scoring::score(&paragraphs, &systems, &[], &Fitted::bundled(), &taxonomy, &options, global.quiet)?;
     let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
     let compare_options =

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use lundian_core::{Batch, ClassifierError, Output, Sample, Taxonomy, Unit};
 use lundian_eval::{Claim, Faithfulness, Gate, Labels, Mode, Objective};
 use lundian_report::{EVALUATION_FORMATS, Look};
-use lundian_runner::{Options, System};
+use lundian_runner::System;
 
 use crate::Outcome;
 use crate::cli::{Destination, Global, ReportLang, Systems, choose_format, format_names};
@@ -78,11 +78,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let fitted = systems::fitted(&args.systems, &config)?;
     let aggregates = scoring::aggregates(&args.aggregate, &systems, &fitted, &taxonomy)?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;
-    let mut options = Options::default();
-    if let Some(threads) = args.systems.threads.or(config.threads) {
-        options.threads = threads;
-    }
-    output::stop_on_interrupt(options.cancel.clone())?;
+    let options = systems::run_options(&args.systems, &config)?;
     let score = |samples: &[Sample]| {
         scoring::score(&scoring::paragraphs(samples), &systems, &aggregates, &fitted, &taxonomy, &options, global.quiet)
     };
@@ -92,7 +88,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let tuning = scoring::read_gold(&[tune], &taxonomy)?;
         scoring::refuse_overlap(&samples, &tuning)?;
         let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
-        let name = tune.file_name().map_or_else(|| tune.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let name = scoring::file_name(tune);
         for (system, tuned) in scored.iter_mut().zip(score(&tuning)?) {
             system.thresholds =
                 lundian_eval::choose_thresholds(&tuning, &tuned.output, &taxonomy, mode, Objective::MacroF1, &name);

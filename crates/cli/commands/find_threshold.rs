@@ -10,7 +10,7 @@ use lundian_runner::Options;
 use crate::Outcome;
 use crate::cli::{Destination, Global, Systems};
 use crate::config::Config;
-use crate::output::{self, Sink};
+use crate::output::Sink;
 use crate::scoring;
 use crate::systems;
 use crate::thresholds::ThresholdFile;
@@ -48,11 +48,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let fitted = systems::fitted(&args.systems, &config)?;
     let aggregates = scoring::aggregates(&args.aggregate, &systems, &fitted, &taxonomy)?;
     let samples = scoring::read_gold(&args.tune, &taxonomy)?;
-    let mut options = Options { evidence: false, ..Options::default() };
-    if let Some(threads) = args.systems.threads.or(config.threads) {
-        options.threads = threads;
-    }
-    output::stop_on_interrupt(options.cancel.clone())?;
+    let options = Options { evidence: false, ..systems::run_options(&args.systems, &config)? };
     let scored = scoring::score(
         &scoring::paragraphs(&samples),
         &systems,
@@ -67,11 +63,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Metric::MacroF1 => Objective::MacroF1,
         Metric::MicroF1 => Objective::MicroF1,
     };
-    let names: Vec<String> = args
-        .tune
-        .iter()
-        .map(|p| p.file_name().map_or_else(|| p.display().to_string(), |n| n.to_string_lossy().into_owned()))
-        .collect();
+    let names: Vec<String> = args.tune.iter().map(|p| scoring::file_name(p)).collect();
     let chosen = scored
         .iter()
         .map(|s| {

@@ -13,7 +13,6 @@ use lundian_runner::aggregate::{
 };
 use lundian_runner::{Options, System};
 
-use super::name;
 use crate::Outcome;
 use crate::cli::{Global, Systems};
 use crate::config::Config;
@@ -56,11 +55,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if systems.len() < 2 {
         bail!("an ensemble takes two plugins or more; `lundian plugin list` names them");
     }
-    let mut options = Options { evidence: false, ..Options::default() };
-    if let Some(threads) = args.systems.threads.or(config.threads) {
-        options.threads = threads;
-    }
-    output::stop_on_interrupt(options.cancel.clone())?;
+    let options = Options { evidence: false, ..systems::run_options(&args.systems, &config)? };
     let panel = Panel::new(&systems, &taxonomy);
     let mut fitted = Fitted::new(&panel);
     let score = |samples: &[Sample], fitted: &Fitted| {
@@ -69,7 +64,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         scoring::score(&paragraphs, &systems, &aggregates, fitted, &taxonomy, &options, global.quiet)
     };
 
-    let samples = scoring::read_gold(&args.gold, &taxonomy)?;
+    let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
     let tuning = scoring::read_gold(&[&args.tune], &taxonomy)?;
     scoring::refuse_overlap(&samples, &tuning)?;
     let scored = score(&samples, &fitted)?;
@@ -85,10 +80,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
     }
     fitted.note.clone_from(&args.note);
-    for path in &args.gold {
-        let (read, _) = lundian_eval::read_gold(path, &taxonomy);
-        let labels = read.iter().map(|s| s.labels.len()).sum();
-        fitted.data.push(DataFile { name: name(path), paragraphs: read.len(), labels });
+    for (path, place) in args.gold.iter().zip(places) {
+        let (paragraphs, labels) = (place.len(), samples[place].iter().map(|s| s.labels.len()).sum());
+        fitted.data.push(DataFile { name: scoring::file_name(path), paragraphs, labels });
     }
     fitted.correlated = correlated(&training);
     for correlation in &fitted.correlated {
@@ -99,7 +93,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         &self::training(&panel, &tuning, &tuned)?,
         &taxonomy,
         Objective::MacroF1,
-        &name(&args.tune),
+        &scoring::file_name(&args.tune),
     )?;
 
     for path in [&args.tune].into_iter().chain(&args.test) {
@@ -107,8 +101,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let evaluation = evaluate(path, &samples, &score(&samples, &fitted)?, &taxonomy)?;
         for report in evaluation.systems.iter().filter(|s| s.kind != Kind::Baseline) {
             for (metric, value) in [("macro_f1", report.macro_average.prf.f1), ("micro_f1", report.micro.prf.f1)] {
-                output::say(format_args!("{}: {} {metric} {value:.4}", name(path), report.name));
-                let key = format!("{}.{}.{metric}", name(path), report.name);
+                output::say(format_args!("{}: {} {metric} {value:.4}", scoring::file_name(path), report.name));
+                let key = format!("{}.{}.{metric}", scoring::file_name(path), report.name);
                 fitted.metrics.insert(key, (value * 1e4).round() / 1e4);
             }
         }

@@ -1,5 +1,6 @@
 //! `lundian train linear`
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -8,7 +9,6 @@ use lundian_eval::SystemOutput;
 use lundian_linear::{DataFile, Linear, Model, Params, best_threshold, sha256, train};
 use serde::Deserialize as _;
 
-use super::name;
 use crate::Outcome;
 use crate::cli::Global;
 use crate::config::Config;
@@ -41,27 +41,27 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = Config::load(global)?.taxonomy(global)?;
     let params = params(args)?.check()?;
-    let samples = scoring::read_gold(&args.gold, &taxonomy)?;
+    let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
     let started = std::time::Instant::now();
     let mut model = train(&taxonomy, &samples, &params, &mut |p| {
         if !global.quiet {
             output::say(format_args!("{}/{} {:?}", p.done, p.total, p.stage));
         }
     })?;
-    model.data = data(args, &taxonomy)?;
+    model.data = data(&args.gold, &places)?;
     if let Some(tune) = &args.tune {
         let tuning = held_out(tune, &samples, &taxonomy)?;
         let output = score(&model, &tuning, &taxonomy)?;
         let argued: Vec<bool> = tuning.iter().flat_map(|s| (0..taxonomy.len()).map(|t| s.argues(t))).collect();
         let global = best_threshold(taxonomy.len(), output.scores(), &argued);
-        let origin = format!("chosen on {} for the largest sum of micro-F1 and macro-F1", name(tune));
+        let origin = format!("chosen on {} for the largest sum of micro-F1 and macro-F1", scoring::file_name(tune));
         model.thresholds = Thresholds { origin, ..Thresholds::uniform(global) };
     }
     for path in args.tune.iter().chain(&args.test) {
         let figures = measure(&model, &held_out(path, &samples, &taxonomy)?, &taxonomy)?;
         for (metric, value) in figures {
-            output::say(format_args!("{}: {metric} {value:.4}", name(path)));
-            model.metrics.insert(format!("{}.{metric}", name(path)), (value * 1e4).round() / 1e4);
+            output::say(format_args!("{}: {metric} {value:.4}", scoring::file_name(path)));
+            model.metrics.insert(format!("{}.{metric}", scoring::file_name(path)), (value * 1e4).round() / 1e4);
         }
     }
     model.save(&args.output)?;
@@ -88,13 +88,12 @@ fn params(args: &Args) -> anyhow::Result<Params> {
     Params::deserialize(settings).context("--set")
 }
 
-fn data(args: &Args, taxonomy: &Taxonomy) -> anyhow::Result<Vec<DataFile>> {
-    let file = |path: &PathBuf| {
+fn data(files: &[PathBuf], places: &[Range<usize>]) -> anyhow::Result<Vec<DataFile>> {
+    let file = |(path, place): (&PathBuf, &Range<usize>)| {
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let (samples, _) = lundian_eval::read_gold(path, taxonomy);
-        Ok(DataFile { name: name(path), sha256: sha256(&bytes), samples: samples.len() })
+        Ok(DataFile { name: scoring::file_name(path), sha256: sha256(&bytes), samples: place.len() })
     };
-    args.gold.iter().map(file).collect()
+    files.iter().zip(places).map(file).collect()
 }
 
 /// Samples that the model was not trained on.

@@ -4,8 +4,6 @@ mod ensemble;
 mod linear;
 mod rules;
 
-use std::path::Path;
-
 use clap::Subcommand;
 
 use crate::Outcome;
@@ -27,9 +25,4 @@ pub(crate) fn run(command: &Command, global: &Global) -> anyhow::Result<Outcome>
         Command::Ensemble(args) => ensemble::run(args, global),
         Command::Rules(args) => rules::run(args, global),
     }
-}
-
-/// The name of a data file, without its folders.
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
 }
