@@ -3,7 +3,8 @@
 //! A conversation opens with eight bytes from each side, [`PREAMBLE`], that say which protocol it speaks. They keep
 //! this form for ever, so that a program can tell that its executable was replaced while it ran. After them come
 //! frames: a length (`u32`, little-endian, of what follows), a tag, a body. Small bodies are JSON; paragraphs and
-//! scores are flat numbers and texts. Decoding trusts nothing: a worker may be anything after a plugin has run in it.
+//! scores are flat numbers and texts, each kind in one piece, so that they are copied and checked in one go. Decoding
+//! trusts nothing: a worker may be anything after a plugin has run in it.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// What each side sends first: a name that never changes, and the version of everything that follows.
 pub const PREAMBLE: [u8; 8] = [b'l', b'u', b'n', b'd', b'w', b'k', VERSION.to_le_bytes()[0], VERSION.to_le_bytes()[1]];
 /// Version of the frames.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Longest frame, in bytes.
 pub const MAX_FRAME: usize = 1 << 30;
 
@@ -193,9 +194,7 @@ impl FromWorker {
                 let mut w = Writer::new(ANSWER, out.scores().len() * 4 + out.evidence.len() * 28 + 16);
                 w.number(out.rows());
                 w.number(out.theses());
-                for score in out.scores() {
-                    w.bytes(&score.to_bits().to_le_bytes());
-                }
+                w.floats(out.scores());
                 w.number(out.evidence.len());
                 for e in &out.evidence {
                     for n in [e.row, e.thesis, e.range.start, e.range.end] {
@@ -260,11 +259,9 @@ fn batch_frame(tag: u8, how: u8, batch: &Batch<'_>) -> Result<Vec<u8>, FrameErro
     let mut w = Writer::new(tag, batch.units.iter().map(len).sum());
     w.bytes(&[how]);
     w.number(batch.len());
-    for unit in batch.units {
-        for text in [unit.text, unit.prev, unit.heading, unit.title] {
-            w.text(text);
-        }
-    }
+    let texts = batch.units.iter().flat_map(|u| [u.text, u.prev, u.heading, u.title]);
+    texts.clone().for_each(|text| w.number(text.len()));
+    texts.for_each(|text| w.bytes(text.as_bytes()));
     w.finish()
 }
 
@@ -291,6 +288,15 @@ impl Writer {
     fn number(&mut self, n: usize) {
         // A number that does not fit makes a frame that is too long, or a row that does not exist.
         self.bytes(&u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
+    }
+
+    fn floats(&mut self, floats: &[f32]) {
+        let start = self.0.len();
+        self.0.resize(start + floats.len() * 4, 0);
+        let (places, _) = self.0[start..].as_chunks_mut();
+        for (place, float) in places.iter_mut().zip(floats) {
+            *place = float.to_le_bytes();
+        }
     }
 
     fn text(&mut self, text: &str) {
@@ -347,14 +353,28 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Result<&'a str, FrameError> {
         let len = self.number()?;
-        std::str::from_utf8(self.take(len)?).map_err(|_| FrameError::Garbled)
+        self.utf8(len)
+    }
+
+    fn utf8(&mut self, len: usize) -> Result<&'a str, FrameError> {
+        simdutf8::basic::from_utf8(self.take(len)?).map_err(|_| FrameError::Garbled)
     }
 
     fn units(&mut self) -> Result<Vec<Unit<'a>>, FrameError> {
         let rows = self.count(UNIT_BYTES)?;
+        let (lengths, _) = self.take(rows * UNIT_BYTES)?.as_chunks();
+        let mut lengths = lengths.iter().map(|len| u32::from_le_bytes(*len) as usize);
+        let total = lengths.clone().try_fold(0_usize, usize::checked_add).ok_or(FrameError::Garbled)?;
+        let mut texts = self.utf8(total)?;
+        let mut next = || {
+            let (text, rest) = texts.split_at_checked(lengths.next()?)?;
+            texts = rest;
+            Some(text)
+        };
         let mut units = Vec::with_capacity(rows);
         for _ in 0..rows {
-            units.push(Unit { text: self.text()?, prev: self.text()?, heading: self.text()?, title: self.text()? });
+            let mut text = || next().ok_or(FrameError::Garbled);
+            units.push(Unit { text: text()?, prev: text()?, heading: text()?, title: text()? });
         }
         Ok(units)
     }
@@ -515,6 +535,14 @@ mod tests {
             assert_eq!(FromWorker::decode(frame).unwrap_err(), FrameError::Garbled, "{frame:?}");
         }
         assert_eq!(ToWorker::decode(&[CLASSIFY, 1, 255, 255, 255, 255]).unwrap_err(), FrameError::Garbled);
+        // Texts that end inside a character, are no text, or leave something over.
+        let units = [Unit { text: "论", prev: "点", ..Unit::default() }];
+        let good = ToWorker::classify(&Batch::new(&units)).unwrap();
+        for (at, byte) in [(10, 2), (14, 2), (14, 4), (29, 255), (6, 2)] {
+            let mut bad = good.clone();
+            assert_ne!(std::mem::replace(&mut bad[at], byte), byte);
+            assert_eq!(ToWorker::decode(&bad[4..]).unwrap_err(), FrameError::Garbled, "{at}");
+        }
         let mut buffer = FrameBuffer::default();
         buffer.fill(&[255; 8][..]).unwrap();
         assert_eq!(buffer.frame(), Err(FrameError::TooLong(u32::MAX as usize)));
