@@ -16,6 +16,7 @@ use rustix::net::SendFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::frame::{FrameBuffer, FrameError, FromWorker, PREAMBLE, ToWorker};
+use super::rhythm::Rhythm;
 use super::serve::LOST_CHANNEL;
 use super::{WorkerOptions, send_some};
 
@@ -50,6 +51,8 @@ pub(crate) struct Child {
     drained: mpsc::Receiver<()>,
     heard: Instant,
     heartbeat: Duration,
+    /// When answers come after requests, for each byte of these.
+    rhythm: Rhythm,
 }
 
 /// Why a worker is of no more use.
@@ -105,6 +108,7 @@ impl Child {
             drained,
             heard: Instant::now(),
             heartbeat: options.heartbeat,
+            rhythm: Rhythm::default(),
         };
         match child.send(&PREAMBLE).and_then(|()| child.greet(options.start_deadline)) {
             Ok(()) => Ok(child),
@@ -148,6 +152,16 @@ impl Child {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(_) => Err(Gone::Closed),
         }
+    }
+
+    /// Sends a batch and returns what comes of it.
+    pub(crate) fn ask(&mut self, request: &[u8], limit: Duration, cancel: &Cancel) -> Result<FromWorker, Gone> {
+        self.send(request)?;
+        let sent = Instant::now();
+        self.rhythm.await_input(&self.channel, request.len());
+        let answer = self.receive(limit, cancel)?;
+        self.rhythm.note(request.len(), sent.elapsed());
+        Ok(answer)
     }
 
     /// The next frame that is neither log nor sign of life.

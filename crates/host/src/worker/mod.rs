@@ -13,6 +13,7 @@ mod child;
 pub mod frame;
 mod limits;
 mod pool;
+mod rhythm;
 mod serve;
 
 use std::ffi::OsString;

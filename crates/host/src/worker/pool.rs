@@ -76,9 +76,8 @@ impl Pool {
         part: &Batch<'_>,
         share: f64,
     ) -> Result<Result<Output, Setback>, Gone> {
-        worker.send(request)?;
         let limit = self.options.deadline.mul_f64(share.max(LEAST_SHARE));
-        match worker.receive(limit, &part.cancel)? {
+        match worker.ask(request, limit, &part.cancel)? {
             FromWorker::Failed(status, message) => Ok(Err(error_of(status, one_line(&message)).into())),
             FromWorker::Answer(out) if (out.rows(), out.theses()) == (part.len(), self.theses) => {
                 let wrong = |e| Setback::Paragraphs(format!("the plugin's answer is wrong: {e}"));

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lundian_core::{Batch, Cancel, Classifier as _, ClassifierError, Output, Setup, Taxonomy};
 use lundian_plugin::border::{Foreign, Level, status_of};
@@ -19,6 +19,7 @@ use rustix::net::SendFlags;
 use rustix::process::getppid;
 
 use super::frame::{Frame, FrameBuffer, FromWorker, Load, PREAMBLE, ToWorker};
+use super::rhythm::Rhythm;
 use super::{limits, send_some};
 use crate::conform::difference;
 use crate::native::{check_agreement, check_hash, load, read_library, sha256_hex};
@@ -52,8 +53,7 @@ pub fn worker_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Serves until the channel closes; `None` if it closed too early or brought nonsense.
 fn serve(channel: &Arc<Channel>) -> Option<()> {
-    let mut incoming =
-        Incoming { channel: Arc::clone(channel), buffer: FrameBuffer::default(), batches: VecDeque::new() };
+    let mut incoming = Incoming::new(Arc::clone(channel));
     channel.send_bytes(&PREAMBLE)?;
     if incoming.preamble()? != PREAMBLE {
         return None;
@@ -209,13 +209,7 @@ impl Desk {
     fn next_batch(&self) -> Option<(Frame, Cancel)> {
         self.busy.store(false, Ordering::SeqCst);
         let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
-        let frame = loop {
-            if let Some(batch) = incoming.batches.pop_front() {
-                break batch;
-            }
-            let frame = incoming.frame()?;
-            incoming.sort(frame, None)?;
-        };
+        let frame = incoming.next_batch()?;
         let cancel = Cancel::default();
         *self.cancel.lock().unwrap_or_else(PoisonError::into_inner) = cancel.clone();
         self.busy.store(true, Ordering::SeqCst);
@@ -245,9 +239,31 @@ struct Incoming {
     buffer: FrameBuffer,
     /// Batches that arrived while another was being judged.
     batches: VecDeque<Frame>,
+    /// When batches come after answers.
+    rhythm: Rhythm,
 }
 
 impl Incoming {
+    fn new(channel: Arc<Channel>) -> Self {
+        Self { channel, buffer: FrameBuffer::default(), batches: VecDeque::new(), rhythm: Rhythm::default() }
+    }
+
+    /// Waits for the next batch.
+    fn next_batch(&mut self) -> Option<Frame> {
+        let start = Instant::now();
+        if self.batches.is_empty() {
+            self.rhythm.await_input(&self.channel.socket, 1);
+        }
+        loop {
+            if let Some(batch) = self.batches.pop_front() {
+                self.rhythm.note(1, start.elapsed());
+                return Some(batch);
+            }
+            let frame = self.frame()?;
+            self.sort(frame, None)?;
+        }
+    }
+
     fn preamble(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(preamble) = self.buffer.take(PREAMBLE.len()) {
