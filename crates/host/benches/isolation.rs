@@ -2,8 +2,10 @@
 //!
 //!     cargo bench -p lundian-host --bench isolation [-- PLUGIN_FOLDER [SETTINGS_JSON]]
 //!
-//! The best time is what isolation costs. The median tells how busy the machine is: a batch for a worker changes hands
-//! twice, and each time waits for a processor.
+//! What it prints is the median of the paired ratios: each batch is judged in both places, and its two times are compared
+//! with each other, so that neither the machine's moods nor a batch's own weight count. It does so twice. *In a row* is
+//! how a run asks: batch after batch. *In turns* the worker is idle while the same batch is judged here, which is the
+//! worst that can happen: it has gone to sleep, and waking a process takes the system tens of microseconds.
 //!
 //! Without a folder it measures the keyword plugin of the tests, which does next to nothing: the difference is then
 //! all there is to the border.
@@ -12,14 +14,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lundian_core::{Batch, Classifier, Output, Setup, Taxonomy, Unit};
 use lundian_host::{Candidate, Found, Home, Isolation, Loader, Trust, WorkerOptions};
 use serde_json::{Value, json};
 
+/// Paragraphs in a batch.
 const ROWS: usize = 256;
-const ROUNDS: usize = 200;
+/// Batches that are compared.
+const BATCHES: usize = 1000;
+/// Batches before the first that counts.
+const WARM_UP: usize = 100;
+/// Batches that one place judges before it is the other's turn.
+const IN_A_ROW: usize = 20;
 
 fn main() {
     let mut args = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
@@ -40,38 +48,47 @@ fn main() {
     let here = load(Isolation::InProcess);
 
     let texts: Vec<String> = taxonomy.theses().iter().flat_map(|t| t.examples.iter().cloned()).collect();
-    let mut units = Vec::new();
-    for i in 0..ROWS {
-        let text = texts[i % texts.len()].as_str();
-        units.push(Unit { text, prev: texts[(i + 1) % texts.len()].as_str(), heading: "标题", title: "题目" });
-    }
-    let times = compare(&[here, there], &units, taxonomy.len());
-    for (what, at) in [("best", 0), ("median", ROUNDS / 2)] {
-        let [here, there] = [times[0][at], times[1][at]];
-        let extra = there.saturating_sub(here);
-        let share = 100.0 * extra.as_secs_f64() / here.as_secs_f64();
-        let id = &found.manifest.id;
-        println!("{id}, {ROWS} paragraphs, {what} of {ROUNDS}: in this process {here:?}, in a worker {there:?}");
-        println!("    isolation costs {extra:?}, {share:.1} %");
+    let text = |i: usize| texts[i % texts.len()].as_str();
+    let unit = |i| Unit { text: text(i), prev: text(i + 1), heading: "标题", title: "题目" };
+    let plugins = [here, there];
+    println!("{}, {BATCHES} batches of {ROWS} paragraphs:", found.manifest.id);
+    for (how, turn) in [("in a row", IN_A_ROW), ("in turns", 1)] {
+        let batch = |number: usize| -> Vec<Unit<'_>> { (number..).map(unit).take(ROWS).collect() };
+        compare(&plugins, batch, taxonomy.len(), turn, WARM_UP);
+        let mut pairs = compare(&plugins, batch, taxonomy.len(), turn, BATCHES);
+        let mut median = |of: fn(&[f64; 2]) -> f64| {
+            pairs.sort_by(|a, b| of(a).total_cmp(&of(b)));
+            of(&pairs[pairs.len() / 2])
+        };
+        let (here, there) = (median(|times| times[0]), median(|times| times[1]));
+        let (extra, ratio) = (median(|times| times[1] - times[0]), median(|times| times[1] / times[0]));
+        println!("    {how}: in this process {here:.1} µs, in a worker {there:.1} µs");
+        println!("        isolation costs {extra:.1} µs, {:.1} %", 100.0 * (ratio - 1.0));
     }
 }
 
-/// The times of a batch for each, in ascending order. They take turns, so that a busy machine is busy for both.
-fn compare(plugins: &[Arc<dyn Classifier>; 2], units: &[Unit<'_>], theses: usize) -> [Vec<Duration>; 2] {
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..ROUNDS {
-        for (plugin, times) in plugins.iter().zip(&mut times) {
-            let mut out = Output::new(units.len(), theses);
-            let start = Instant::now();
-            plugin.classify(&Batch::new(units), &mut out).unwrap();
-            times.push(start.elapsed());
-            assert!(out.failures.is_empty());
+/// The times of each batch in microseconds, in both places, which take turns after `turn` batches.
+fn compare<'a>(
+    plugins: &[Arc<dyn Classifier>; 2],
+    batch: impl Fn(usize) -> Vec<Unit<'a>>,
+    theses: usize,
+    turn: usize,
+    batches: usize,
+) -> Vec<[f64; 2]> {
+    let mut pairs = vec![[0.0; 2]; batches];
+    for start in (0..batches).step_by(turn) {
+        for (place, plugin) in plugins.iter().enumerate() {
+            for (number, pair) in pairs.iter_mut().enumerate().skip(start).take(turn) {
+                let units = batch(number);
+                let mut out = Output::new(units.len(), theses);
+                let start = Instant::now();
+                plugin.classify(&Batch::new(&units), &mut out).unwrap();
+                pair[place] = start.elapsed().as_secs_f64() * 1e6;
+                assert!(out.failures.is_empty());
+            }
         }
     }
-    times.map(|mut times| {
-        times.sort();
-        times
-    })
+    pairs
 }
 
 fn keyword_plugin(dir: PathBuf) -> PathBuf {
