@@ -59,6 +59,7 @@
 
 pub mod border;
 pub mod testing;
+pub mod training;
 
 pub use lundian_core::*;
 pub use serde_json;

@@ -24,11 +24,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lundian_plugin::Thresholds;
+use lundian_plugin::training::DataFile;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::calibration::Sigmoid;
-use crate::model::{DataFile, Model, Quantised};
+use crate::model::{Model, Quantised};
 use crate::ngram::Vocabulary;
 use crate::params::Params;
 

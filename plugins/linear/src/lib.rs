@@ -36,7 +36,6 @@ mod params;
 mod random;
 pub mod solver;
 mod tfidf;
-mod threshold;
 mod train;
 
 use std::path::PathBuf;
@@ -48,10 +47,9 @@ use serde::Deserialize;
 use calibration::Logits;
 use evidence::Contributions;
 pub use format::{FORMAT, MANIFEST, ModelError, WEIGHTS, sha256};
+pub use model::Model;
 use model::Scratch;
-pub use model::{DataFile, Model};
 pub use params::{Params, ParamsError, ValidParams};
-pub use threshold::best_threshold;
 pub use train::{Progress, Stage, TrainError, cross_fit, train};
 
 /// The model that is built in.

@@ -8,24 +8,12 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use lundian_plugin::Thresholds;
-use serde::{Deserialize, Serialize};
+use lundian_plugin::training::DataFile;
 
 use crate::calibration::Sigmoid;
 use crate::ngram::{self, Vocabulary};
 use crate::params::Params;
 use crate::tfidf::{idf, sublinear};
-
-/// A file that a model was made from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataFile {
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub sha256: String,
-    /// Number of samples in it.
-    pub samples: usize,
-}
 
 /// A trained model. Made by [`train`](crate::train) or read by [`Model::load`].
 #[derive(Clone, Debug)]

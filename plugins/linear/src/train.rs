@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use lundian_plugin::training::choose_threshold;
 use lundian_plugin::{Sample, Taxonomy, Thresholds};
 use lundian_text::normalise;
 use serde_json::Value;
@@ -18,7 +19,6 @@ use crate::model::{Model, Quantised};
 use crate::params::{Params, ValidParams};
 use crate::solver::{Plane, Stop, logistic_regression};
 use crate::tfidf::{Counts, Features};
-use crate::threshold::best_threshold;
 
 /// Passes over the samples after which a solver stops; a few dozen are usual.
 const PASSES: usize = 1000;
@@ -114,7 +114,7 @@ pub fn train(
         let scores = job.probabilities(&logits, &calibration, &rows);
         let argued: Vec<bool> = rows.iter().flat_map(|&r| job.row(&job.argued, r)).copied().collect();
         Thresholds {
-            global: best_threshold(job.theses, &scores, &argued),
+            global: choose_threshold(job.theses, &scores, &argued).threshold,
             per_thesis: BTreeMap::new(),
             origin: "chosen on cross-fitted scores of the training samples".to_owned(),
         }

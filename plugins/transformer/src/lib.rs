@@ -12,7 +12,6 @@ mod ops;
 mod optimiser;
 mod params;
 mod random;
-mod threshold;
 #[cfg(test)]
 mod tiny;
 mod tokens;
@@ -31,10 +30,10 @@ use evidence::Clauses;
 use model::Parts;
 
 pub use error::ModelError;
-pub use model::{Base, Calibration, DataFile, FORMAT, MANIFEST, Model, sha256};
-pub use params::{Params, ParamsError, ValidParams};
+pub use model::{Base, Calibration, FORMAT, MANIFEST, Model, sha256};
+pub use params::{Params, ParamsError, Pooling, ValidParams};
 pub use tokens::Lengths;
-pub use train::{Job, Progress, TrainError, train};
+pub use train::{Job, Progress, Taught, TrainError, train};
 
 /// The model that is built in: its manifest, its configuration, its tokenizer and its weights. They are read where they
 /// lie in the program's file, which the system maps into memory.

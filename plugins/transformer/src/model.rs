@@ -10,6 +10,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use lundian_plugin::training::DataFile;
 use lundian_plugin::{Taxonomy, Thesis, Thresholds, Unit};
 use lundian_text::Normalised;
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,9 @@ use sha2::{Digest, Sha256};
 
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder};
-use crate::head::Head;
+use crate::head::{self, Head};
 use crate::ops;
-use crate::params::Params;
+use crate::params::{Params, Pooling};
 use crate::tokens::{Lengths, Reader, Window, pack};
 use crate::weights::{self, WEIGHTS};
 use crate::zero_shot::{Reference, References};
@@ -31,20 +32,6 @@ pub const FORMAT: u32 = 1;
 pub const MANIFEST: &str = "model.toml";
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
-/// Names of the head's weights.
-pub(crate) const HEAD: [&str; 2] = ["classifier.weight", "classifier.bias"];
-
-/// A file that a model was made from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataFile {
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub sha256: String,
-    /// Number of samples in it.
-    pub samples: usize,
-}
 
 /// The model that training started from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,8 +225,12 @@ impl Model {
         let builder = parts.builder();
         let encoder = encoder::open(&parts.config, builder.clone())?;
         let theses = manifest.theses.len();
-        let [weight, bias] = [builder.get((theses, encoder.width()), HEAD[0]), builder.get(theses, HEAD[1])];
-        let head = Head::Mean([weight.map_err(ModelError::weights)?, bias.map_err(ModelError::weights)?]);
+        let matrix = |name: &str| builder.get((theses, encoder.width()), name).map_err(ModelError::weights);
+        let affine = [matrix(head::NAMES[0])?, builder.get(theses, head::NAMES[1]).map_err(ModelError::weights)?];
+        let head = match manifest.params.pooling {
+            Pooling::Mean => Head::Mean(affine),
+            Pooling::Attention => Head::Attention(matrix(head::QUERY)?, affine),
+        };
         let lengths = manifest.params.lengths;
         let reader = Reader::new(&parts.tokenizer, lengths, encoder.vocabulary(), encoder.max_tokens())?;
         Ok(Self { manifest, encoder, head, reader })
@@ -449,8 +440,8 @@ mod tests {
     fn save(dir: &Path) {
         tiny::save(dir);
         let mut all = tiny::weights();
-        all.insert(HEAD[0].to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
-        all.insert(HEAD[1].to_owned(), Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap());
+        all.insert(head::NAMES[0].to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
+        all.insert(head::NAMES[1].to_owned(), Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap());
         let bytes = weights::quantise(&all).unwrap();
         fs::write(dir.join(WEIGHTS), &bytes).unwrap();
         manifest(&bytes).save(dir).unwrap();

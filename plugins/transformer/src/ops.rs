@@ -9,7 +9,7 @@
 use std::ops::{Deref, Range};
 use std::sync::{Arc, LazyLock};
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, Error, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Storage, Tensor};
 use pulp::Arch;
 
 /// Which vector instructions this machine has.
@@ -44,6 +44,12 @@ pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, sequen
 /// The mean of each range of rows.
 pub(crate) fn mean_rows(x: &Tensor, ranges: &Sequences) -> Result<Tensor> {
     x.apply_op1(MeanRows(ranges.clone()))
+}
+
+/// For each range of rows and each row of `query`, the mean of the rows weighted by `softmax(query · x / sqrt(width))`:
+/// `(ranges · queries) x width`, the queries of a range one after another. No rows give zeros.
+pub(crate) fn attentive_means(x: &Tensor, query: &Tensor, ranges: &Sequences) -> Result<Tensor> {
+    x.apply_op2(query, AttentiveMeans(ranges.clone()))
 }
 
 /// Zeroes a part `rate` of all numbers, drawn by `seed`, and scales the others up to keep the mean.
@@ -388,18 +394,30 @@ impl Attention {
             .iter()
             .flat_map(move |rows| (0..self.heads).map(move |head| (rows.start * width + head * size, rows.len())))
     }
+}
 
-    /// `softmax(scale · q kᵀ)`, `tokens x tokens`.
-    fn probabilities(out: &mut Vec<f32>, q: Matrix<'_>, k: Matrix<'_>) {
-        let tokens = q.rows;
-        out.clear();
-        out.resize(tokens * tokens, 0.0);
-        product(out, tokens, q, k.transposed(), 1.0 / (q.cols as f32).sqrt(), false);
-        ARCH.dispatch(
-            #[inline(always)]
-            || out.chunks_exact_mut(tokens).for_each(softmax_row),
-        );
-    }
+/// `softmax(q kᵀ / sqrt(d))`, a row for each of `q` and a column for each of `k`, of which there is at least one.
+fn probabilities(out: &mut Vec<f32>, q: Matrix<'_>, k: Matrix<'_>) {
+    out.clear();
+    out.resize(q.rows * k.rows, 0.0);
+    product(out, k.rows, q, k.transposed(), 1.0 / (q.cols as f32).sqrt(), false);
+    ARCH.dispatch(
+        #[inline(always)]
+        || out.chunks_exact_mut(k.rows).for_each(softmax_row),
+    );
+}
+
+/// From the gradient of each row's softmax to that of what went into it: `p (d - Σ d p)`.
+fn softmax_gradient(d: &mut [f32], p: &[f32], columns: usize) {
+    ARCH.dispatch(
+        #[inline(always)]
+        || {
+            for (d, p) in d.chunks_exact_mut(columns).zip(p.chunks_exact(columns)) {
+                let along = sum2(d, p, |d, p| d * p);
+                d.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - along));
+            }
+        },
+    );
 }
 
 impl CustomOp3 for Attention {
@@ -423,7 +441,7 @@ impl CustomOp3 for Attention {
         let mut p = Vec::new();
         for (start, tokens) in self.blocks(width) {
             let block = |data| Matrix::part(data, tokens, size, width);
-            Self::probabilities(&mut p, block(&q[start..]), block(&k[start..]));
+            probabilities(&mut p, block(&q[start..]), block(&k[start..]));
             product(&mut out[start..], width, Matrix::new(&p, tokens, tokens), block(&v[start..]), 1.0, false);
         }
         Ok((CpuStorage::F32(out), q_layout.shape().clone()))
@@ -448,20 +466,12 @@ impl CustomOp3 for Attention {
         for (start, tokens) in self.blocks(width) {
             let block = |data| Matrix::part(data, tokens, size, width);
             let (q, k, v, g) = (block(&qs[start..]), block(&ks[start..]), block(&vs[start..]), block(&gs[start..]));
-            Self::probabilities(&mut p, q, k);
+            probabilities(&mut p, q, k);
             product(&mut dv[start..], width, Matrix::new(&p, tokens, tokens).transposed(), g, 1.0, false);
             ds.clear();
             ds.resize(tokens * tokens, 0.0);
             product(&mut ds, tokens, g, v.transposed(), 1.0, false);
-            ARCH.dispatch(
-                #[inline(always)]
-                || {
-                    for (ds, p) in ds.chunks_exact_mut(tokens).zip(p.chunks_exact(tokens)) {
-                        let along = sum2(ds, p, |d, p| d * p);
-                        ds.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - along));
-                    }
-                },
-            );
+            softmax_gradient(&mut ds, &p, tokens);
             let ds = Matrix::new(&ds, tokens, tokens);
             product(&mut dq[start..], width, ds, k, scale, false);
             product(&mut dk[start..], width, ds.transposed(), q, scale, false);
@@ -503,6 +513,66 @@ impl CustomOp1 for MeanRows {
             }
         }
         tensor(out, x)
+    }
+}
+
+struct AttentiveMeans(Sequences);
+
+impl AttentiveMeans {
+    /// Of each range that has rows: its number, where its numbers start, and its rows.
+    fn blocks(&self, width: usize) -> impl Iterator<Item = (usize, usize, usize)> + '_ {
+        let all = self.0.iter().enumerate().map(move |(n, rows)| (n, rows.start * width, rows.len()));
+        all.filter(|(.., rows)| *rows > 0)
+    }
+}
+
+impl CustomOp2 for AttentiveMeans {
+    fn name(&self) -> &'static str {
+        "attentive-means"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        query: &CpuStorage,
+        query_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (queries, width) = query_layout.shape().dims2()?;
+        let (x, query) = (slice(x, x_layout)?, Matrix::new(slice(query, query_layout)?, queries, width));
+        let mut out = vec![0.0; self.0.len() * queries * width];
+        let mut p = Vec::new();
+        for (n, start, rows) in self.blocks(width) {
+            let x = Matrix::new(&x[start..], rows, width);
+            probabilities(&mut p, query, x);
+            product(&mut out[n * queries * width..], width, Matrix::new(&p, queries, rows), x, 1.0, false);
+        }
+        Ok((CpuStorage::F32(out), (self.0.len() * queries, width).into()))
+    }
+
+    fn bwd(&self, x: &Tensor, query: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let grad = grad.contiguous()?;
+        let (queries, width) = query.dims2()?;
+        let scale = 1.0 / (width as f32).sqrt();
+        let data = [floats(x), floats(query), floats(&grad)];
+        let [xs, qs, gs] = [data[0].slice()?, data[1].slice()?, data[2].slice()?];
+        let query_rows = Matrix::new(qs, queries, width);
+        let (mut dx, mut dq) = (vec![0.0; xs.len()], vec![0.0; qs.len()]);
+        let (mut p, mut ds) = (Vec::new(), Vec::new());
+        for (n, start, rows) in self.blocks(width) {
+            let (x, g) =
+                (Matrix::new(&xs[start..], rows, width), Matrix::new(&gs[n * queries * width..], queries, width));
+            probabilities(&mut p, query_rows, x);
+            ds.clear();
+            ds.resize(queries * rows, 0.0);
+            product(&mut ds, rows, g, x.transposed(), 1.0, false);
+            softmax_gradient(&mut ds, &p, rows);
+            let (p, ds) = (Matrix::new(&p, queries, rows), Matrix::new(&ds, queries, rows));
+            product(&mut dx[start..], width, p.transposed(), g, 1.0, false);
+            product(&mut dx[start..], width, ds.transposed(), query_rows, scale, true);
+            product(&mut dq, width, ds, x, scale, true);
+        }
+        Ok((tensor(dx, x)?, tensor(dq, query)?))
     }
 }
 
@@ -611,6 +681,8 @@ mod tests {
         let sequences: Sequences = Arc::from([0..3, 3..5]);
         check_gradient(&[&x, &k, &v], &|| attention(&x, &k, &v, 2, &sequences).unwrap());
         check_gradient(&[&x], &|| mean_rows(&x, &sequences).unwrap());
+        let (query, ranges) = (var((3, 8), 8), Arc::from([0..3, 3..3, 4..5]));
+        check_gradient(&[&x, &query], &|| attentive_means(&x, &query, &ranges).unwrap());
     }
 
     #[test]
@@ -640,7 +712,22 @@ mod tests {
 
     #[test]
     fn the_mean_of_no_rows_is_zero() {
-        let x = var((2, 3), 1);
-        assert_eq!(flat(&mean_rows(&x, &std::iter::once(1..1).collect()).unwrap()), [0.0; 3]);
+        let (x, none): (Var, Sequences) = (var((2, 3), 1), std::iter::once(1..1).collect());
+        assert_eq!(flat(&mean_rows(&x, &none).unwrap()), [0.0; 3]);
+        assert_eq!(flat(&attentive_means(&x, &var((2, 3), 2), &none).unwrap()), [0.0; 6]);
+    }
+
+    #[test]
+    fn attentive_means_weigh_rows_by_softmax() {
+        let (x, query, ranges): (Var, Var, Sequences) = (var((4, 3), 1), var((2, 3), 2), Arc::from([0..3, 2..4]));
+        let found = flat(&attentive_means(&x, &query, &ranges).unwrap());
+        let (x, query) = (x.to_vec2::<f32>().unwrap(), query.to_vec2::<f32>().unwrap());
+        let mut wanted = Vec::new();
+        for (rows, query) in ranges.iter().flat_map(|rows| query.iter().map(move |q| (rows.clone(), q))) {
+            let weigh = |x: &Vec<f32>| (x.iter().zip(query).map(|(x, q)| x * q).sum::<f32>() / 3f32.sqrt()).exp();
+            let total: f32 = x[rows.clone()].iter().map(weigh).sum();
+            wanted.extend((0..3).map(|i| x[rows.clone()].iter().map(|x| weigh(x) * x[i]).sum::<f32>() / total));
+        }
+        assert!(found.iter().zip(&wanted).all(|(f, w)| (f - w).abs() < 1e-6), "{found:?} {wanted:?}");
     }
 }

@@ -4,6 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::tokens::Lengths;
 
+/// How the vectors of a paragraph's tokens become the one that a thesis is scored by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Pooling {
+    /// Their mean, the same for all theses.
+    #[default]
+    Mean,
+    /// A mean of its own for each thesis, weighted by learnt attention (Mullenbach et al., *Explainable prediction of
+    /// medical codes from clinical text*, 2018).
+    Attention,
+}
+
 /// How to train a model. [`check`](Params::check) it to use it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,7 +32,7 @@ pub struct Params {
     pub shards: usize,
     /// Layers of the base that are kept, from below; 0 for all.
     pub layers: usize,
-    /// Layers that stay as they are, from below. What they give is computed once. Embeddings always stay: they are
+    /// Layers that stay as they are, from below; all if there are not that many. What they give is computed once. Embeddings always stay: they are
     /// what the model knows of words that no sample has.
     pub freeze: usize,
     /// Learning rate of the uppermost layer; above 0.
@@ -41,6 +54,15 @@ pub struct Params {
     pub positive_weight: f32,
     /// Targets keep this distance from 0 and 1; from 0 to below 0.5.
     pub label_smoothing: f32,
+    /// How little a thesis counts where it is not argued and the model already doubts it: its loss is multiplied by the
+    /// probability to this power (Ridnik et al., *Asymmetric loss for multi-label classification*, 2021). 0 for plain
+    /// cross-entropy; at least 0.
+    pub negative_focus: f32,
+    /// How much a paragraph that a teacher scored counts, beside one that people labelled; above 0.
+    pub teacher_weight: f32,
+    /// How a paragraph's tokens become one vector; models that do not say have the mean.
+    #[serde(default)]
+    pub pooling: Pooling,
     /// How much is read at once.
     pub lengths: Lengths,
     /// Same seed, same samples: same model.
@@ -65,6 +87,9 @@ impl Default for Params {
             clip: 1.0,
             positive_weight: 5.0,
             label_smoothing: 0.0,
+            negative_focus: 0.0,
+            teacher_weight: 1.0,
+            pooling: Pooling::Attention,
             lengths: Lengths::default(),
             seed: 0,
         }
@@ -102,6 +127,8 @@ impl Params {
             ("clip", "a number above 0", above_zero(self.clip)),
             ("positive_weight", "at least 1", self.positive_weight.is_finite() && self.positive_weight >= 1.0),
             ("label_smoothing", "from 0 to below 0.5", (0.0..0.5).contains(&self.label_smoothing)),
+            ("negative_focus", "at least 0", self.negative_focus.is_finite() && self.negative_focus >= 0.0),
+            ("teacher_weight", "a number above 0", above_zero(f64::from(self.teacher_weight))),
             ("lengths.window", "at least 8", self.lengths.window >= 8),
         ];
         match rules.into_iter().find(|(.., holds)| !holds) {

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Tensor, Var};
-use lundian_plugin::{Sample, Taxonomy, Thresholds, Unit};
+use candle_core::{DType, Device, Tensor, Var};
+use lundian_plugin::training::{Choice, DataFile, choose_threshold};
+use lundian_plugin::{Paragraph, Sample, Taxonomy, Thresholds, Unit};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,13 +20,10 @@ use serde_json::json;
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder, layer_of};
 use crate::head::{self, Affine};
-use crate::model::{
-    Base, CONFIG, Calibration, DataFile, FORMAT, HEAD, Manifest, Model, Parts, TOKENIZER, WeightsFile, sha256, write,
-};
+use crate::model::{Base, CONFIG, Calibration, FORMAT, Manifest, Model, Parts, TOKENIZER, WeightsFile, sha256, write};
 use crate::optimiser::{self, Slot};
-use crate::params::{Params, ValidParams};
+use crate::params::{Params, Pooling, ValidParams};
 use crate::random::Random;
-use crate::threshold::{Choice, choose};
 use crate::tokens::{Reader, Window, pack};
 use crate::weights::{self, WEIGHTS};
 
@@ -87,14 +85,12 @@ pub enum TrainError {
         why: String,
     },
     /// More layers than the base has.
-    #[error("the base has {depth} layers: layers = {layers}, freeze = {freeze} do not fit")]
+    #[error("the base has {depth} layers: it cannot keep {layers}")]
     Layers {
         /// Layers of the base.
         depth: usize,
         /// Layers to keep.
         layers: usize,
-        /// Layers to freeze.
-        freeze: usize,
     },
     /// A checkpoint of another training.
     #[error("{path}: {why}; train without resuming, or into another folder")]
@@ -115,6 +111,16 @@ pub enum TrainError {
     Compute(#[from] candle_core::Error),
 }
 
+/// A paragraph that a teacher scored: another classifier, or several together (Hinton et al., *Distilling the knowledge in
+/// a neural network*, 2015).
+#[derive(Clone, Debug)]
+pub struct Taught {
+    /// The paragraph.
+    pub paragraph: Paragraph,
+    /// The probability of each thesis of the taxonomy, in [0, 1].
+    pub scores: Vec<f32>,
+}
+
 /// What to train on, from what, and where to.
 #[derive(Clone, Debug)]
 pub struct Job<'a> {
@@ -122,6 +128,8 @@ pub struct Job<'a> {
     pub taxonomy: &'a Taxonomy,
     /// What is learnt from; stances do not matter.
     pub samples: &'a [Sample],
+    /// What is learnt besides, from a teacher; may be empty.
+    pub taught: &'a [Taught],
     /// What the best pass, the calibration and the threshold are chosen on.
     pub tune: &'a [Sample],
     /// Name of the tuning samples, for the model's manifest.
@@ -164,15 +172,22 @@ struct Prepared {
     windows: Vec<Window>,
     /// What comes out of the frozen layers, one matrix of `tokens x width` for each window.
     frozen: Vec<Vec<f32>>,
-    targets: Vec<bool>,
+    /// Of each thesis, how far it is argued, in [0, 1].
+    targets: Vec<f32>,
+    /// How much it counts.
+    weight: f32,
 }
 
 struct Trainer<'a> {
     job: &'a Job<'a>,
     params: &'a Params,
+    /// Layers that stay as they are.
+    freeze: usize,
     parts: Parts,
     encoder: Box<dyn Encoder>,
     head: Affine,
+    /// Of attention over tokens, if there is any.
+    query: Option<Tensor>,
     slots: Vec<Slot>,
     samples: Vec<Prepared>,
     tune: Vec<Prepared>,
@@ -198,9 +213,10 @@ impl<'a> Trainer<'a> {
         let mut parts = Parts::open(job.base)?;
         let depth = encoder::open(&parts.config, parts.builder())?.depth();
         let layers = if params.layers == 0 { depth } else { params.layers };
-        if layers > depth || params.freeze > layers {
-            return Err(TrainError::Layers { depth, layers: params.layers, freeze: params.freeze });
+        if layers > depth {
+            return Err(TrainError::Layers { depth, layers });
         }
+        let freeze = params.freeze.min(layers);
         parts.config["num_hidden_layers"] = json!(layers);
         parts.weights.retain(|name, _| layer_of(name).is_none_or(|layer| layer < layers));
 
@@ -208,7 +224,7 @@ impl<'a> Trainer<'a> {
         let mut names: Vec<String> = parts.weights.keys().cloned().collect();
         names.sort_unstable();
         for name in names {
-            let Some(layer) = layer_of(&name).filter(|layer| *layer >= params.freeze) else { continue };
+            let Some(layer) = layer_of(&name).filter(|layer| *layer >= freeze) else { continue };
             let Some(weight) = parts.weights.get_mut(&name) else { continue };
             let var = Var::from_tensor(weight)?;
             *weight = var.as_tensor().clone();
@@ -227,20 +243,36 @@ impl<'a> Trainer<'a> {
             counts.iter().map(|&n| ((n as f32 + 1.0) / (job.samples.len() - n + 1) as f32).ln()).collect();
         let bias = Var::from_tensor(&Tensor::from_vec(odds, theses, &Device::Cpu)?)?;
         let head = [weight.as_tensor().clone(), bias.as_tensor().clone()];
-        for (name, var, tensor) in [(HEAD[0], weight, &head[0]), (HEAD[1], bias, &head[1])] {
-            parts.weights.insert(name.to_owned(), tensor.clone());
+        let query = match params.pooling {
+            Pooling::Mean => None,
+            Pooling::Attention => Some(Var::zeros((theses, encoder.width()), DType::F32, &Device::Cpu)?),
+        };
+        let head_vars = head::NAMES.into_iter().zip([weight, bias]);
+        let query_var = query.clone().map(|var| (head::QUERY, var));
+        for (name, var) in head_vars.chain(query_var) {
+            parts.weights.insert(name.to_owned(), var.as_tensor().clone());
             slots.push(Slot::new(name.to_owned(), var, rate, params.weight_decay));
         }
+        let query = query.map(|var| var.as_tensor().clone());
         let reader = Reader::new(&parts.tokenizer, params.lengths, encoder.vocabulary(), encoder.max_tokens())?;
         let positive_weights = counts
             .iter()
             .map(|&n| ((job.samples.len() - n) as f32 / n.max(1) as f32).sqrt().clamp(1.0, params.positive_weight))
             .collect();
-        let prepare = |samples: &[Sample]| -> Result<Vec<Prepared>, TrainError> {
-            samples.par_iter().map(|s| prepare(s, theses, &reader, &*encoder, params.freeze)).collect()
+        let prepare = |paragraph: &Paragraph, targets: Vec<f32>, weight: f32| {
+            let (windows, frozen) = read(paragraph, &reader, &*encoder, freeze)?;
+            Ok(Prepared { windows, frozen, targets, weight })
         };
-        let (samples, tune) = (prepare(job.samples)?, prepare(job.tune)?);
-        Ok(Self { job, params, parts, encoder, head, slots, samples, tune, positive_weights })
+        let labelled = |sample: &Sample, smooth: f32| {
+            let target = |thesis: usize| if sample.argues(thesis) { 1.0 - smooth } else { smooth };
+            prepare(&sample.paragraph, (0..theses).map(target).collect(), 1.0)
+        };
+        let mut samples: Vec<Prepared> =
+            job.samples.par_iter().map(|s| labelled(s, params.label_smoothing)).collect::<Result<_, TrainError>>()?;
+        let taught = job.taught.par_iter().map(|t| prepare(&t.paragraph, t.scores.clone(), params.teacher_weight));
+        samples.par_extend(taught.collect::<Result<Vec<_>, TrainError>>()?);
+        let tune = job.tune.par_iter().map(|s| labelled(s, 0.0)).collect::<Result<_, TrainError>>()?;
+        Ok(Self { job, params, freeze, parts, encoder, head, query, slots, samples, tune, positive_weights })
     }
 
     fn steps(&self) -> u64 {
@@ -360,16 +392,13 @@ impl<'a> Trainer<'a> {
         let dropout = Dropout { rate: self.params.dropout, seed };
         let (logits, tokens) = self.forward(&picked, dropout)?;
         let values = logits.to_vec2::<f32>()?;
-        let smooth = self.params.label_smoothing;
         let mut loss = 0.0;
         let mut slope = Vec::with_capacity(rows.len() * self.job.taxonomy.len());
         for (values, (sample, _)) in values.iter().zip(&picked) {
-            for ((&z, &argued), &weight) in values.iter().zip(&sample.targets).zip(&self.positive_weights) {
-                let target = if argued { 1.0 - smooth } else { smooth };
-                let weight = if argued { weight } else { 1.0 };
-                // Binary cross-entropy of a logit: log(1 + e^z) - target · z.
-                loss += weight * (z.max(0.0) - z * target + (-z.abs()).exp().ln_1p());
-                slope.push(weight * (1.0 / (1.0 + (-z).exp()) - target) / batch as f32);
+            for ((&z, &target), &positive) in values.iter().zip(&sample.targets).zip(&self.positive_weights) {
+                let (term, gradient) = loss_of(z, target, positive, self.params.negative_focus);
+                loss += sample.weight * term;
+                slope.push(sample.weight * gradient / batch as f32);
             }
         }
         // The gradient of the loss is known; its product with the logits has the same.
@@ -384,8 +413,12 @@ impl<'a> Trainer<'a> {
         let mut x = Vec::with_capacity(tokens.ids.len() * width);
         picked.iter().for_each(|(sample, window)| x.extend_from_slice(&sample.frozen[*window]));
         let x = Tensor::from_vec(x, (tokens.ids.len(), width), &Device::Cpu)?;
-        let x = self.encoder.layers(self.params.freeze, x, &tokens.sequences, dropout)?;
-        Ok((head::mean(&x, &pooled, &self.head, dropout)?, tokens.ids.len()))
+        let x = self.encoder.layers(self.freeze, x, &tokens.sequences, dropout)?;
+        let logits = match &self.query {
+            Some(query) => head::attention(&x, &pooled, query, &self.head, dropout)?,
+            None => head::mean(&x, &pooled, &self.head, dropout)?,
+        };
+        Ok((logits, tokens.ids.len()))
     }
 
     /// The logits of the tuning samples, row-major: of each thesis, the largest of a paragraph's windows.
@@ -413,12 +446,12 @@ impl<'a> Trainer<'a> {
     }
 
     fn tune_argued(&self) -> Vec<bool> {
-        self.tune.iter().flat_map(|s| s.targets.iter().copied()).collect()
+        self.tune.iter().flat_map(|s| s.targets.iter().map(|target| *target > 0.5)).collect()
     }
 
     fn choose(&self, calibration: &Calibration) -> Result<Choice, TrainError> {
         let scores: Vec<f32> = self.tune_logits()?.into_iter().map(|z| calibration.probability(z)).collect();
-        Ok(choose(self.job.taxonomy.len(), &scores, &self.tune_argued()))
+        Ok(choose_threshold(self.job.taxonomy.len(), &scores, &self.tune_argued()))
     }
 
     fn save_checkpoint(&self, dir: &Path, state: &State, best: &[Tensor]) -> Result<(), TrainError> {
@@ -498,16 +531,15 @@ fn counts(samples: &[Sample], theses: usize) -> Vec<usize> {
     (0..theses).map(|thesis| samples.iter().filter(|s| s.argues(thesis)).count()).collect()
 }
 
-fn prepare(
-    sample: &Sample,
-    theses: usize,
+/// The windows of a paragraph, and what comes out of the frozen layers for each.
+fn read(
+    paragraph: &Paragraph,
     reader: &Reader,
     encoder: &dyn Encoder,
     freeze: usize,
-) -> Result<Prepared, TrainError> {
-    let (windows, _) = reader
-        .windows(&Unit::from(&sample.paragraph))
-        .map_err(|why| TrainError::Sample { id: sample.paragraph.id.clone(), why })?;
+) -> Result<(Vec<Window>, Vec<Vec<f32>>), TrainError> {
+    let (windows, _) =
+        reader.windows(&Unit::from(paragraph)).map_err(|why| TrainError::Sample { id: paragraph.id.clone(), why })?;
     let mut frozen = Vec::new();
     for window in &windows {
         let (tokens, _) = pack(std::iter::once(window));
@@ -517,7 +549,17 @@ fn prepare(
         }
         frozen.push(x.flatten_all()?.to_vec1()?);
     }
-    Ok(Prepared { windows, frozen, targets: (0..theses).map(|thesis| sample.argues(thesis)).collect() })
+    Ok((windows, frozen))
+}
+
+/// The loss of a logit, and its slope. Of `target`, the part that is argued counts `positive` times its cross-entropy
+/// `log(1 + e^-z)`; the rest counts `p^focus · log(1 + e^z)`, where `p` is the probability.
+fn loss_of(z: f32, target: f32, positive: f32, focus: f32) -> (f32, f32) {
+    let p = 1.0 / (1.0 + (-z).exp());
+    let tail = (-z.abs()).exp().ln_1p();
+    let (argued, not) = (tail + (-z).max(0.0), tail + z.max(0.0));
+    let (weight, rest) = (positive * target, (1.0 - target) * p.powf(focus));
+    (weight * argued + rest * not, weight * (p - 1.0) + rest * (p + focus * (1.0 - p) * not))
 }
 
 #[cfg(test)]
@@ -554,12 +596,24 @@ mod tests {
     }
 
     fn run(base: &Path, out: &Path, params: Params, resume: bool) -> Result<Model, TrainError> {
+        let samples = samples(&Taxonomy::china_economy());
+        run_on(base, out, &samples, &[], params, resume)
+    }
+
+    fn run_on(
+        base: &Path,
+        out: &Path,
+        samples: &[Sample],
+        taught: &[Taught],
+        params: Params,
+        resume: bool,
+    ) -> Result<Model, TrainError> {
         let taxonomy = Taxonomy::china_economy();
-        let samples = samples(&taxonomy);
         let job = Job {
             taxonomy: &taxonomy,
-            samples: &samples,
-            tune: &samples,
+            samples,
+            taught,
+            tune: samples,
             tune_name: "the same",
             base,
             base_name: Base { name: "tiny".to_owned(), licence: "CC0-1.0".to_owned() },
@@ -584,6 +638,7 @@ mod tests {
             let job = Job {
                 taxonomy: &taxonomy,
                 samples: &all,
+                taught: &[],
                 tune: &all,
                 tune_name: "the same",
                 base: base.path(),
@@ -615,12 +670,79 @@ mod tests {
         assert!(!out.evidence.is_empty());
     }
 
+    /// How many of the samples get a score for thesis 0 on the right side of the threshold.
+    fn right(model: Model, samples: &[Sample]) -> usize {
+        let classifier = Transformer::new(model, &Taxonomy::china_economy()).unwrap();
+        let units: Vec<Unit<'_>> = samples.iter().map(|s| Unit::from(&s.paragraph)).collect();
+        let mut out = Output::new(units.len(), Taxonomy::china_economy().len());
+        classifier.classify(&Batch::new(&units).without_evidence(), &mut out).unwrap();
+        let threshold = classifier.thresholds().global;
+        samples.iter().enumerate().filter(|(row, s)| (out.row(*row)[0] >= threshold) == s.argues(0)).count()
+    }
+
+    #[test]
+    fn a_head_alone_learns_and_the_layers_below_stay() {
+        let (base, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        tiny::save(base.path());
+        let all = samples(&Taxonomy::china_economy());
+        for pooling in [Pooling::Mean, Pooling::Attention] {
+            let params = Params { freeze: usize::MAX, pooling, head_learning_rate: 0.1, ..params(40) };
+            let model = run(base.path(), out.path(), params, false).unwrap();
+            assert!(right(model, &all) >= 20, "{pooling:?}");
+            let (before, after) = (weights::read(base.path()).unwrap(), weights::read(out.path()).unwrap());
+            let same = |name: &String| {
+                let [a, b] = [&before[name], &after[name]].map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+                // But for what 8-bit integers lose.
+                a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.01)
+            };
+            assert!(before.keys().all(same));
+            assert_eq!(after.contains_key(head::QUERY), pooling == Pooling::Attention);
+        }
+    }
+
+    #[test]
+    fn a_teacher_is_learnt_from() {
+        let (base, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        tiny::save(base.path());
+        let taxonomy = Taxonomy::china_economy();
+        // Labels say nothing of thesis 0 but in two samples; the teacher knows the rest.
+        let all = samples(&taxonomy);
+        let taught: Vec<Taught> = all
+            .iter()
+            .map(|s| Taught {
+                paragraph: s.paragraph.clone(),
+                scores: (0..taxonomy.len()).map(|t| if s.argues(t) { 0.95 } else { 0.02 }).collect(),
+            })
+            .collect();
+        let few: Vec<Sample> = all[..4].to_vec();
+        let taught =
+            run_on(base.path(), out.path(), &few, &taught, Params { teacher_weight: 2.0, ..params(10) }, false);
+        assert!(right(taught.unwrap(), &all) >= 22);
+    }
+
+    #[test]
+    fn the_slope_of_the_loss_is_that_of_differences() {
+        for (z, target, positive, focus) in
+            [(0.3, 1.0, 3.0, 0.0), (-2.0, 0.0, 5.0, 0.0), (1.5, 0.0, 1.0, 2.0), (-0.7, 0.3, 2.0, 1.5)]
+        {
+            let at = |z: f32| f64::from(loss_of(z, target, positive, focus).0);
+            let slope = (at(z + 1e-2) - at(z - 1e-2)) / 2e-2;
+            let found = f64::from(loss_of(z, target, positive, focus).1);
+            assert!((slope - found).abs() < 1e-3, "{z} {target} {positive} {focus}: {slope} {found}");
+        }
+        // Plain cross-entropy by hand: -ln(0.9) at p = 0.9.
+        let z = (0.9f32 / 0.1).ln();
+        assert!((loss_of(z, 1.0, 1.0, 0.0).0 - 0.105_360_5).abs() < 1e-5);
+        assert!((loss_of(z, 0.0, 1.0, 2.0).0 - 0.81 * 2.302_585).abs() < 1e-4);
+        assert!(loss_of(-200.0, 0.0, 1.0, 2.0).1.is_finite() && loss_of(200.0, 1.0, 1.0, 2.0).0.is_finite());
+    }
+
     #[test]
     fn what_cannot_be_trained_on_is_refused() {
         let (base, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         tiny::save(base.path());
         let error = |params: Params| run(base.path(), out.path(), params, false).unwrap_err();
-        assert!(matches!(error(Params { freeze: 3, ..params(1) }), TrainError::Layers { depth: 2, .. }));
+        assert!(matches!(error(Params { layers: 3, ..params(1) }), TrainError::Layers { depth: 2, layers: 3 }));
         let lengths = Lengths { window: 60, heading: 4, prev: 8 };
         assert!(matches!(error(Params { lengths, ..params(1) }), TrainError::Model(ModelError::Config(_))));
     }

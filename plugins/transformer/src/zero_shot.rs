@@ -4,8 +4,9 @@
 //! is. The mean of all the taxonomy's texts is taken away first; a likeness counts in standard deviations above what
 //! texts of other theses have; and the sigmoid is fitted on the taxonomy's own examples, each judged without itself.
 
+use lundian_plugin::training::choose_threshold;
+
 use crate::model::Calibration;
-use crate::threshold::choose;
 
 /// A text of the taxonomy.
 pub(crate) struct Reference {
@@ -51,7 +52,7 @@ impl References {
         let mut calibration = Calibration::fit(&logits, &argued);
         calibration.origin = "fitted on the taxonomy's own texts, each judged without itself".to_owned();
         let scores: Vec<f32> = logits.iter().map(|z| calibration.probability(*z)).collect();
-        let threshold = choose(theses, &scores, &argued).threshold;
+        let threshold = choose_threshold(theses, &scores, &argued).threshold;
         (all, calibration, threshold)
     }
 

@@ -1,14 +1,12 @@
 //! `lundian train linear`
 
-use std::ops::Range;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
-use lundian_core::{Batch, Classifier as _, Kind, Output, Sample, Taxonomy, Thresholds, Unit};
-use lundian_eval::SystemOutput;
-use lundian_linear::{DataFile, Linear, Model, Params, best_threshold, sha256, train};
-use serde::Deserialize as _;
+use lundian_core::{Kind, Thresholds};
+use lundian_linear::{Linear, Params, train};
+use lundian_plugin::training::choose_threshold;
 
+use super::{data_files, held_out, measure, score, with_settings};
 use crate::Outcome;
 use crate::cli::Global;
 use crate::config::Config;
@@ -40,7 +38,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = Config::load(global)?.taxonomy(global)?;
-    let params = params(args)?.check()?;
+    let params = Params { calibrate_on: args.calibrate_on.clone(), ..Params::default() };
+    let params = with_settings(&params, &args.set)?.check()?;
     let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
     let started = std::time::Instant::now();
     let mut model = train(&taxonomy, &samples, &params, &mut |p| {
@@ -48,21 +47,19 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             output::say(format_args!("{}/{} {:?}", p.done, p.total, p.stage));
         }
     })?;
-    model.data = data(&args.gold, &places)?;
+    model.data = data_files(&args.gold, &places)?;
     if let Some(tune) = &args.tune {
         let tuning = held_out(tune, &samples, &taxonomy)?;
-        let output = score(&model, &tuning, &taxonomy)?;
+        let output = score(&Linear::new(model.clone(), &taxonomy), &tuning, &taxonomy)?;
         let argued: Vec<bool> = tuning.iter().flat_map(|s| (0..taxonomy.len()).map(|t| s.argues(t))).collect();
-        let global = best_threshold(taxonomy.len(), output.scores(), &argued);
+        let global = choose_threshold(taxonomy.len(), output.scores(), &argued).threshold;
         let origin = format!("chosen on {} for the largest sum of micro-F1 and macro-F1", scoring::file_name(tune));
         model.thresholds = Thresholds { origin, ..Thresholds::uniform(global) };
     }
+    let classifier = Linear::new(model.clone(), &taxonomy);
     for path in args.tune.iter().chain(&args.test) {
-        let figures = measure(&model, &held_out(path, &samples, &taxonomy)?, &taxonomy)?;
-        for (metric, value) in figures {
-            output::say(format_args!("{}: {metric} {value:.4}", scoring::file_name(path)));
-            model.metrics.insert(format!("{}.{metric}", scoring::file_name(path)), (value * 1e4).round() / 1e4);
-        }
+        let samples = held_out(path, &samples, &taxonomy)?;
+        model.metrics.extend(measure(&classifier, Kind::Linear, &model.thresholds, path, &samples, &taxonomy)?);
     }
     model.save(&args.output)?;
     output::say(format_args!(
@@ -75,59 +72,4 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         model.thresholds.origin,
     ));
     Ok(Outcome::Done)
-}
-
-fn params(args: &Args) -> anyhow::Result<Params> {
-    let mut settings = serde_json::to_value(Params::default())?;
-    settings["calibrate_on"] = serde_json::to_value(&args.calibrate_on)?;
-    for setting in &args.set {
-        let Some((name, value)) = setting.split_once('=') else { bail!("--set {setting}: write NAME=VALUE") };
-        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-        settings[name] = value;
-    }
-    Params::deserialize(settings).context("--set")
-}
-
-fn data(files: &[PathBuf], places: &[Range<usize>]) -> anyhow::Result<Vec<DataFile>> {
-    let file = |(path, place): (&PathBuf, &Range<usize>)| {
-        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        Ok(DataFile { name: scoring::file_name(path), sha256: sha256(&bytes), samples: place.len() })
-    };
-    files.iter().zip(places).map(file).collect()
-}
-
-/// Samples that the model was not trained on.
-fn held_out(path: &PathBuf, trained: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Vec<Sample>> {
-    let samples = scoring::read_gold(&[path], taxonomy)?;
-    scoring::refuse_overlap(trained, &samples)?;
-    Ok(samples)
-}
-
-fn score(model: &Model, samples: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Output> {
-    let units: Vec<Unit<'_>> = samples.iter().map(|s| Unit::from(&s.paragraph)).collect();
-    let mut out = Output::new(units.len(), taxonomy.len());
-    Linear::new(model.clone(), taxonomy).classify(&Batch::new(&units), &mut out)?;
-    Ok(out)
-}
-
-/// The figures that are stored with a model.
-fn measure(model: &Model, samples: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Vec<(&'static str, f64)>> {
-    let output = score(model, samples, taxonomy)?;
-    let system = SystemOutput {
-        name: "linear",
-        kind: Kind::Linear,
-        output: &output,
-        thresholds: &model.thresholds,
-        seconds: 0.0,
-    };
-    let options = lundian_eval::Options { draws: 0, ..lundian_eval::Options::default() };
-    let evaluation = lundian_eval::evaluate(samples, &[system], taxonomy, &options)?;
-    let report = &evaluation.systems[0];
-    let figures = [
-        ("macro_f1", Some(report.macro_average.prf.f1)),
-        ("micro_f1", Some(report.micro.prf.f1)),
-        ("ece", report.ece),
-        ("evidence_token_f1", report.evidence.token_f1),
-    ];
-    Ok(figures.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }

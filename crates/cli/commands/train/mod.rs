@@ -3,11 +3,25 @@
 mod ensemble;
 mod linear;
 mod rules;
+#[cfg(feature = "transformer")]
+mod transformer;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
+use lundian_core::{Batch, Classifier, Kind, Output, Sample, Taxonomy, Thresholds, Unit};
+use lundian_eval::SystemOutput;
+use lundian_plugin::training::DataFile;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::Outcome;
 use crate::cli::Global;
+use crate::output;
+use crate::scoring;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -17,6 +31,9 @@ pub(crate) enum Command {
     Ensemble(ensemble::Args),
     /// Weigh rules by how often they are right
     Rules(rules::Args),
+    /// Fine-tune an encoder
+    #[cfg(feature = "transformer")]
+    Transformer(transformer::Args),
 }
 
 pub(crate) fn run(command: &Command, global: &Global) -> anyhow::Result<Outcome> {
@@ -24,5 +41,79 @@ pub(crate) fn run(command: &Command, global: &Global) -> anyhow::Result<Outcome>
         Command::Linear(args) => linear::run(args, global),
         Command::Ensemble(args) => ensemble::run(args, global),
         Command::Rules(args) => rules::run(args, global),
+        #[cfg(feature = "transformer")]
+        Command::Transformer(args) => transformer::run(args, global),
     }
+}
+
+/// `params` with what `--set NAME=VALUE` changes; a dot leads into a table.
+fn with_settings<P: Serialize + DeserializeOwned>(params: &P, settings: &[String]) -> anyhow::Result<P> {
+    let mut all = serde_json::to_value(params)?;
+    for setting in settings {
+        let Some((name, value)) = setting.split_once('=') else { bail!("--set {setting}: write NAME=VALUE") };
+        let mut place = &mut all;
+        for key in name.split('.') {
+            // A name that does not exist is told when the settings are read.
+            place = place
+                .as_object_mut()
+                .with_context(|| format!("--set {setting}: there is no {name}"))?
+                .entry(key)
+                .or_insert(serde_json::Value::Null);
+        }
+        *place = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    }
+    P::deserialize(all).context("--set")
+}
+
+/// The record of files for a model's manifest; `places` says which samples are from which.
+fn data_files(files: &[PathBuf], places: &[Range<usize>]) -> anyhow::Result<Vec<DataFile>> {
+    let file = |(path, place): (&PathBuf, &Range<usize>)| {
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        Ok(DataFile { name: scoring::file_name(path), sha256: lundian_linear::sha256(&bytes), samples: place.len() })
+    };
+    files.iter().zip(places).map(file).collect()
+}
+
+/// Samples that the model was not trained on.
+fn held_out(path: &Path, trained: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Vec<Sample>> {
+    let samples = scoring::read_gold(&[path], taxonomy)?;
+    scoring::refuse_overlap(trained, &samples)?;
+    Ok(samples)
+}
+
+fn score(classifier: &dyn Classifier, samples: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Output> {
+    let units: Vec<Unit<'_>> = samples.iter().map(|s| Unit::from(&s.paragraph)).collect();
+    let mut out = Output::new(units.len(), taxonomy.len());
+    classifier.classify(&Batch::new(&units), &mut out)?;
+    Ok(out)
+}
+
+/// Says and returns the figures on the file `path` that are stored with a model, by name.
+fn measure(
+    classifier: &dyn Classifier,
+    kind: Kind,
+    thresholds: &Thresholds,
+    path: &Path,
+    samples: &[Sample],
+    taxonomy: &Taxonomy,
+) -> anyhow::Result<BTreeMap<String, f64>> {
+    let output = score(classifier, samples, taxonomy)?;
+    let system = SystemOutput { name: "model", kind, output: &output, thresholds, seconds: 0.0 };
+    let evaluation = lundian_eval::evaluate(samples, &[system], taxonomy, &lundian_eval::Options::default())?;
+    let report = &evaluation.systems[0];
+    let mut figures = vec![("ece", report.ece), ("evidence_token_f1", report.evidence.token_f1)];
+    for (f1, low, high, average) in [
+        ("macro_f1", "macro_f1.ci95_low", "macro_f1.ci95_high", &report.macro_average),
+        ("micro_f1", "micro_f1.ci95_low", "micro_f1.ci95_high", &report.micro),
+    ] {
+        let [from, to] = average.ci95.map_or([None; 2], |ci| ci.map(Some));
+        figures.extend([(f1, Some(average.prf.f1)), (low, from), (high, to)]);
+    }
+    let name = scoring::file_name(path);
+    let figures = figures.into_iter().filter_map(|(metric, value)| Some((format!("{name}.{metric}"), value?)));
+    let rounded: BTreeMap<String, f64> = figures.map(|(metric, value)| (metric, (value * 1e4).round() / 1e4)).collect();
+    for (metric, value) in &rounded {
+        output::say(format_args!("{metric} {value}"));
+    }
+    Ok(rounded)
 }

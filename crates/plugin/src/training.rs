@@ -1,18 +1,35 @@
-//! Choosing the threshold of a model.
+//! What plugins that learn have in common: the record of what they learnt from, and the choice of a threshold.
+
+use serde::{Deserialize, Serialize};
+
+/// A file that a model was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Number of samples in it.
+    pub samples: usize,
+}
 
 /// A threshold, and what it scores where it was chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Choice {
-    pub(crate) threshold: f32,
-    pub(crate) macro_f1: f64,
-    pub(crate) micro_f1: f64,
+pub struct Choice {
+    /// The score from which on a thesis counts as argued.
+    pub threshold: f32,
+    /// In [0, 1].
+    pub macro_f1: f64,
+    /// In [0, 1].
+    pub micro_f1: f64,
 }
 
 /// The score from which on theses should count as argued: the one that makes micro-F1 and macro-F1 together largest on
 /// `scores` (row-major, `theses` columns, in [0, 1]; NaN counts as below any threshold) against the truth. One for
 /// all theses: rare ones have too few samples for a threshold of their own. It lies halfway between two scores, and
 /// is 0.5 where nothing is argued. Macro-F1 averages over the theses that occur in the truth.
-pub(crate) fn choose(theses: usize, scores: &[f32], argued: &[bool]) -> Choice {
+pub fn choose_threshold(theses: usize, scores: &[f32], argued: &[bool]) -> Choice {
     let mut support = vec![0usize; theses];
     let mut order: Vec<usize> = Vec::new();
     for (i, score) in scores.iter().enumerate() {
@@ -55,21 +72,21 @@ pub(crate) fn choose(theses: usize, scores: &[f32], argued: &[bool]) -> Choice {
 
 #[cfg(test)]
 mod tests {
-    use super::choose;
+    use super::choose_threshold;
 
     #[test]
     fn between_the_last_hit_and_the_first_miss() {
         let scores = [0.9, 0.2, 0.8, 0.1, 0.3, f32::NAN];
-        let choice = choose(2, &scores, &[true, false, true, false, false, false]);
+        let choice = choose_threshold(2, &scores, &[true, false, true, false, false, false]);
         assert!((choice.threshold - 0.55).abs() < 1e-6);
         assert_eq!((choice.macro_f1, choice.micro_f1), (1.0, 1.0));
-        assert_eq!(choose(2, &scores, &[false; 6]).threshold, 0.5);
+        assert_eq!(choose_threshold(2, &scores, &[false; 6]).threshold, 0.5);
     }
 
     #[test]
     fn ties_are_called_together() {
         // Calling only one of the two equal scores is not possible.
-        let choice = choose(1, &[0.6, 0.6, 0.1], &[true, false, false]);
+        let choice = choose_threshold(1, &[0.6, 0.6, 0.1], &[true, false, false]);
         assert!((choice.threshold - 0.35).abs() < 1e-6);
         assert!((choice.micro_f1 - 2.0 / 3.0).abs() < 1e-9);
     }

@@ -1,0 +1,167 @@
+//! `lundian train transformer`
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use lundian_core::{Classifier as _, Kind, Paragraph, Taxonomy};
+use lundian_transformer::{Base, Job, Model, Params, Progress, Taught, Transformer, train};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use super::{data_files, held_out, measure, with_settings};
+use crate::Outcome;
+use crate::cli::Global;
+use crate::config::Config;
+use crate::output;
+use crate::scoring;
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Folder of the encoder to start from, as Hugging Face transformers writes one
+    #[arg(long, value_name = "DIR")]
+    base: PathBuf,
+    /// Licence of the encoder, to be noted in the model
+    #[arg(long, value_name = "SPDX", default_value = "not stated")]
+    base_licence: String,
+    /// Labelled samples to learn from (repeatable)
+    #[arg(long, required = true, value_name = "FILE")]
+    gold: Vec<PathBuf>,
+    /// Other labelled samples, to choose the best pass, the calibration and the threshold on
+    #[arg(long, value_name = "FILE")]
+    tune: PathBuf,
+    /// Further labelled samples to measure the model on; the figures are stored with it (repeatable)
+    #[arg(long, value_name = "FILE")]
+    test: Vec<PathBuf>,
+    /// Unlabelled paragraphs with the scores of other systems to learn from, too: what `classify --format jsonl` writes;
+    /// of several systems their mean counts (repeatable)
+    #[arg(long, value_name = "FILE")]
+    teacher: Vec<PathBuf>,
+    /// Train the head only: quick, and enough for few samples
+    #[arg(long)]
+    freeze: bool,
+    /// Go on where training into the same folder was stopped
+    #[arg(long)]
+    resume: bool,
+    /// Change a parameter of training, such as epochs=4 or lengths.window=128 (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Folder to write the model to, with a log of its training; use it with `[plugin.transformer] model = "DIR"` in
+    /// lundian.toml
+    #[arg(long, short, value_name = "DIR")]
+    output: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let taxonomy = Config::load(global)?.taxonomy(global)?;
+    let mut params = with_settings(&Params::default(), &args.set)?;
+    if args.freeze {
+        params.freeze = usize::MAX;
+    }
+    let params = params.check()?;
+    let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
+    let tune = held_out(&args.tune, &samples, &taxonomy)?;
+    let tests = args.test.iter().map(|path| Ok((path, held_out(path, &samples, &taxonomy)?)));
+    let tests: Vec<_> = tests.collect::<anyhow::Result<_>>()?;
+    let mut data = data_files(&args.gold, &places)?;
+    let mut taught = Vec::new();
+    for path in &args.teacher {
+        let read = read_taught(path, &taxonomy)?;
+        data.extend(data_files(std::slice::from_ref(path), &[0..read.len()])?);
+        taught.extend(read);
+    }
+    let job = Job {
+        taxonomy: &taxonomy,
+        samples: &samples,
+        taught: &taught,
+        tune: &tune,
+        tune_name: &scoring::file_name(&args.tune),
+        base: &args.base,
+        base_name: Base { name: scoring::file_name(&args.base), licence: args.base_licence.clone() },
+        data,
+        out: &args.output,
+        resume: args.resume,
+    };
+    let mut told = Told::new();
+    let model = train(&job, &params, &mut |progress| {
+        if !global.quiet {
+            told.tell(&progress);
+        }
+    })?;
+    let classifier = Transformer::new(model, &taxonomy)?;
+    let mut figures = BTreeMap::new();
+    for (path, samples) in [(&args.tune, tune)].into_iter().chain(tests) {
+        figures.extend(measure(&classifier, Kind::Transformer, &classifier.thresholds(), path, &samples, &taxonomy)?);
+    }
+    let mut model: Model = classifier.into_model();
+    figures.into_iter().for_each(|(name, value)| model.set_metric(name, value));
+    model.save_manifest(&args.output)?;
+    let thresholds = model.thresholds();
+    output::say(format_args!("{}: threshold {:.3} ({})", args.output.display(), thresholds.global, thresholds.origin));
+    Ok(Outcome::Done)
+}
+
+/// Says how training gets on: at the end of each pass, and now and then.
+struct Told {
+    last: Instant,
+    /// When this run began, and at which step.
+    first: Option<(Instant, u64)>,
+}
+
+impl Told {
+    const EVERY: Duration = Duration::from_secs(15);
+
+    fn new() -> Self {
+        Self { last: Instant::now(), first: None }
+    }
+
+    fn tell(&mut self, now: &Progress) {
+        let (started, at) = *self.first.get_or_insert((Instant::now(), now.step));
+        if let Some((macro_f1, micro_f1)) = now.tune {
+            output::say(format_args!("pass {}: macro-F1 {macro_f1:.3}, micro-F1 {micro_f1:.3}", now.epoch));
+        } else if self.last.elapsed() >= Self::EVERY {
+            let per_step = started.elapsed().as_secs_f64() / (now.step - at).max(1) as f64;
+            let left = (per_step * (now.steps - now.step) as f64 / 60.0).ceil();
+            output::say(format_args!(
+                "step {} of {}, loss {:.4}, {:.0} tokens/s, about {left} min left",
+                now.step, now.steps, now.loss, now.tokens_per_second
+            ));
+            self.last = Instant::now();
+        }
+    }
+}
+
+/// Reads what `classify --format jsonl` wrote.
+fn read_taught(path: &PathBuf, taxonomy: &Taxonomy) -> anyhow::Result<Vec<Taught>> {
+    #[derive(Deserialize)]
+    struct Row {
+        id: String,
+        #[serde(default)]
+        heading: String,
+        #[serde(default)]
+        prev: String,
+        text: String,
+        systems: BTreeMap<String, BTreeMap<String, f32>>,
+    }
+    let read = |line: &str| -> anyhow::Result<Taught> {
+        let row: Row = serde_json::from_str(line).context("not what `classify --format jsonl` writes")?;
+        let systems = row.systems.len();
+        if systems == 0 {
+            bail!("it has the scores of no system");
+        }
+        let mut scores = vec![0.0; taxonomy.len()];
+        for (slug, score) in row.systems.values().flatten() {
+            let Some(thesis) = taxonomy.index(slug) else { bail!("there is no thesis {slug:?}") };
+            if !(0.0..=1.0).contains(score) {
+                bail!("the score {score} of {slug} is outside [0, 1]");
+            }
+            scores[thesis] += score / systems as f32;
+        }
+        let paragraph =
+            Paragraph { id: row.id, heading: row.heading, prev: row.prev, text: row.text, ..Paragraph::default() };
+        Ok(Taught { paragraph, scores })
+    };
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines.map(|(n, line)| read(line).with_context(|| format!("{}:{}", path.display(), n + 1))).collect()
+}
