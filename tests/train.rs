@@ -20,7 +20,7 @@ fn a_linear_model_is_trained_measured_and_used() {
     let (gold, tune) = parts(&home);
     let train = ["train", "linear", "--gold", &gold, "--tune", &tune, "--set", "min_df=1", "--set", "folds=2", "-o"];
     let said = home.run(&[&train[..], &["model"]].concat()).exits(0).stderr;
-    assert!(said.contains("other.jsonl: macro_f1"), "{said}");
+    assert!(said.contains("other.jsonl.macro_f1"), "{said}");
     home.file("lundian.toml", "[plugin.linear]\nmodel = \"model\"\n");
     let rows = home.run(&["classify", &gold, "-p", "linear", "-f", "jsonl"]).exits(0).rows();
     assert!(rows.iter().any(|r| !r["labels"].as_array().unwrap().is_empty()));
@@ -38,13 +38,15 @@ fn a_linear_model_is_trained_measured_and_used() {
 fn an_ensemble_is_learned_and_used() {
     let home = Home::new();
     let (gold, tune) = parts(&home);
-    let said = home.run(&["train", "ensemble", "--gold", &gold, "--tune", &tune, "-o", "e.toml"]).exits(0).stderr;
+    let panel = ["-p", "rules", "-p", "linear"];
+    let train = ["train", "ensemble", "--gold", &gold, "--tune", &tune, "-o", "e.toml"];
+    let said = home.run(&[&train[..], &panel].concat()).exits(0).stderr;
     assert!(said.contains("other.jsonl: weighted macro_f1") && said.contains("mean here"), "{said}");
     assert!(said.contains("stack is left out"), "three sections are too few to cross-fit on: {said}");
     let stored = std::fs::read_to_string(home.work().join("e.toml")).unwrap();
     assert!(stored.contains("panel = [\"rules\", \"linear\"]") && stored.contains("chosen on other.jsonl"));
     let args = ["classify", &tune, "-f", "json", "--aggregate", "weighted", "--ensemble", "e.toml"];
-    let run = home.run(&args).exits(0);
+    let run = home.run(&[&args[..], &panel].concat()).exits(0);
     let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(value["judge"], "weighted");
     // It was learned for these two, and says so to any other panel.
@@ -63,4 +65,33 @@ fn rules_are_weighed() {
     home.file("lundian.toml", "[plugin.rules]\ncalibration = \"c.toml\"\n");
     let rows = home.run(&["classify", &tune, "-p", "rules", "-f", "jsonl"]).exits(0).rows();
     assert_eq!(rows.len(), std::fs::read_to_string(&tune).unwrap().lines().count());
+}
+
+#[cfg(feature = "transformer")]
+#[test]
+fn an_encoder_is_tuned_and_used() {
+    let home = Home::new();
+    let (gold, tune) = parts(&home);
+    let base = concat!(env!("CARGO_MANIFEST_DIR"), "/models/thesis-encoder");
+    // What the other systems say of the same paragraphs is the teacher.
+    home.run(&["classify", &gold, "-p", "rules", "-p", "linear", "-o", "teacher.jsonl"]).exits(0);
+    let train = ["train", "transformer", "--base", base, "--gold", &gold, "--tune", &tune, "--freeze", "-o", "model"];
+    let said = home.run(&[&train[..], &["--teacher", "teacher.jsonl", "--set", "epochs=3"]].concat()).exits(0).stderr;
+    assert!(said.contains("pass 3: macro-F1") && said.contains("other.jsonl.macro_f1"), "{said}");
+    let manifest = std::fs::read_to_string(home.work().join("model/model.toml")).unwrap();
+    assert!(
+        manifest.contains("name = \"teacher.jsonl\"") && manifest.contains("licence = \"not stated\""),
+        "{manifest}"
+    );
+    home.file("lundian.toml", "[plugin.transformer]\nmodel = \"model\"\n");
+    let rows = home.run(&["classify", &gold, "-p", "transformer", "-f", "jsonl"]).exits(0).rows();
+    assert!(rows.iter().any(|r| !r["labels"].as_array().unwrap().is_empty()));
+
+    home.run(&[&train[..], &["--set", "epoch=3"]].concat()).exits(2).says(&["epoch", "epochs"]);
+    home.run(&[&train[..], &["--set", "lengths.window=3"]].concat()).exits(2).says(&["lengths.window", "at least 8"]);
+    home.file("bad.jsonl", "{\"id\": \"1\", \"text\": \"x\", \"systems\": {\"rules\": {\"nonsense\": 0.5}}}\n");
+    home.run(&[&train[..], &["--teacher", "bad.jsonl"]].concat()).exits(2).says(&["bad.jsonl:1", "nonsense"]);
+    home.run(&["train", "transformer", "--base", "none", "--gold", &gold, "--tune", &tune, "-o", "x"])
+        .exits(2)
+        .says(&["none", "config.json"]);
 }

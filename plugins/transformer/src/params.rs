@@ -96,6 +96,13 @@ impl Default for Params {
     }
 }
 
+impl Params {
+    /// For training the head only, which takes seconds and suits few samples.
+    pub fn head_only() -> Self {
+        Self { freeze: usize::MAX, epochs: 30, patience: 0, head_learning_rate: 0.01, ..Self::default() }
+    }
+}
+
 /// Parameters that have been checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidParams(Params);

@@ -1,5 +1,6 @@
 //! `lundian train transformer`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,6 @@ use anyhow::{Context as _, bail};
 use lundian_core::{Classifier as _, Kind, Paragraph, Taxonomy};
 use lundian_transformer::{Base, Job, Model, Params, Progress, Taught, Transformer, train};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 use super::{data_files, held_out, measure, with_settings};
 use crate::Outcome;
@@ -54,11 +54,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = Config::load(global)?.taxonomy(global)?;
-    let mut params = with_settings(&Params::default(), &args.set)?;
-    if args.freeze {
-        params.freeze = usize::MAX;
-    }
-    let params = params.check()?;
+    let start = if args.freeze { Params::head_only() } else { Params::default() };
+    let params = with_settings(&start, &args.set)?.check()?;
     let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
     let tune = held_out(&args.tune, &samples, &taxonomy)?;
     let tests = args.test.iter().map(|path| Ok((path, held_out(path, &samples, &taxonomy)?)));
