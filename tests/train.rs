@@ -78,6 +78,7 @@ fn an_encoder_is_tuned_and_used() {
     let train = ["train", "transformer", "--base", base, "--gold", &gold, "--tune", &tune, "--freeze", "-o", "model"];
     let said = home.run(&[&train[..], &["--teacher", "teacher.jsonl", "--set", "epochs=3"]].concat()).exits(0).stderr;
     assert!(said.contains("pass 3: macro-F1") && said.contains("other.jsonl.macro_f1"), "{said}");
+    assert!(std::fs::read_to_string(home.work().join("model/train.html")).unwrap().contains("<polyline"));
     let manifest = std::fs::read_to_string(home.work().join("model/model.toml")).unwrap();
     assert!(
         manifest.contains("name = \"teacher.jsonl\"") && manifest.contains("licence = \"not stated\""),

@@ -13,6 +13,7 @@ mod labels;
 mod offsets;
 mod segments;
 mod table;
+mod training;
 
 pub use agreement::{AGREEMENT_FORMATS, WriteAgreement, agreement_table};
 pub use comparison::{COMPARISON_FORMATS, WriteComparison, comparison_html, comparison_table};
@@ -23,3 +24,4 @@ pub use labels::{Context, FORMATS, FormatEntry, LabelWriter, Open, SystemInfo, f
 pub use offsets::CodePoints;
 pub use segments::{SEGMENT_FORMATS, SegmentFormat, SegmentWriter};
 pub use table::{Align, Column, Table};
+pub use training::{TrainingPoint, training_html};

@@ -33,7 +33,7 @@ pub use error::ModelError;
 pub use model::{Base, Calibration, FORMAT, MANIFEST, Model, sha256};
 pub use params::{Params, ParamsError, Pooling, ValidParams};
 pub use tokens::Lengths;
-pub use train::{Job, Progress, Taught, TrainError, train};
+pub use train::{Job, LOG, Progress, Taught, TrainError, train};
 
 /// The model that is built in: its manifest, its configuration, its tokenizer and its weights. They are read where they
 /// lie in the program's file, which the system maps into memory.

@@ -29,6 +29,8 @@ use crate::weights::{self, WEIGHTS};
 
 /// Folder of the last finished pass, in the folder of the model.
 const CHECKPOINT: &str = "checkpoint";
+/// Name of the log in a model's folder: a [`Progress`] a line.
+pub const LOG: &str = "train.jsonl";
 const STATE: &str = "state.json";
 /// Steps between two reports of progress.
 const REPORT_EVERY: u64 = 10;
@@ -36,7 +38,7 @@ const REPORT_EVERY: u64 = 10;
 const SCORED_TOGETHER: usize = 16;
 
 /// What training has come to.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Progress {
     /// Passes begun, from 1.
@@ -294,7 +296,7 @@ impl<'a> Trainer<'a> {
         if self.job.resume && checkpoint.join(STATE).is_file() {
             (state, best) = self.restore(&checkpoint)?;
         }
-        let log_path = self.job.out.join("train.jsonl");
+        let log_path = self.job.out.join(LOG);
         let mut log = fs::OpenOptions::new()
             .create(true)
             .append(state.epochs > 0)

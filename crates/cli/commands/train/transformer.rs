@@ -1,19 +1,21 @@
 //! `lundian train transformer`
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use lundian_core::{Classifier as _, Kind, Paragraph, Taxonomy};
-use lundian_transformer::{Base, Job, Model, Params, Progress, Taught, Transformer, train};
+use lundian_report::{Lang, TrainingPoint, training_html};
+use lundian_transformer::{Base, Job, LOG, Model, Params, Progress, Taught, Transformer, train};
 use serde::Deserialize;
 
 use super::{data_files, held_out, measure, with_settings};
 use crate::Outcome;
 use crate::cli::Global;
 use crate::config::Config;
-use crate::output;
+use crate::output::{self, Sink};
 use crate::scoring;
 
 #[derive(clap::Args, Debug)]
@@ -46,7 +48,7 @@ pub(crate) struct Args {
     /// Change a parameter of training, such as epochs=4 or lengths.window=128 (repeatable)
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// Folder to write the model to, with a log of its training; use it with `[plugin.transformer] model = "DIR"` in
+    /// Folder to write the model to, with a log of its training (train.jsonl) and its curves (train.html); use it with `[plugin.transformer] model = "DIR"` in
     /// lundian.toml
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
@@ -93,9 +95,29 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut model: Model = classifier.into_model();
     figures.into_iter().for_each(|(name, value)| model.set_metric(name, value));
     model.save_manifest(&args.output)?;
+    write_curve(&args.output)?;
     let thresholds = model.thresholds();
     output::say(format_args!("{}: threshold {:.3} ({})", args.output.display(), thresholds.global, thresholds.origin));
     Ok(Outcome::Done)
+}
+
+/// Draws the log of training, as `train.html` beside it.
+fn write_curve(folder: &Path) -> anyhow::Result<()> {
+    let log = folder.join(LOG);
+    let text = std::fs::read_to_string(&log).with_context(|| log.display().to_string())?;
+    let point = |line: &str| -> anyhow::Result<TrainingPoint> {
+        let now: Progress = serde_json::from_str(line)?;
+        Ok(TrainingPoint {
+            done: now.step as f64 / now.steps.max(1) as f64,
+            loss: f64::from(now.loss),
+            tune: now.tune.map(Into::into),
+        })
+    };
+    let points: Vec<TrainingPoint> =
+        text.lines().map(point).collect::<Result<_, _>>().with_context(|| log.display().to_string())?;
+    let mut sink = Sink::open(Some(&folder.join("train.html")))?;
+    sink.write_all(training_html(&points, Lang::En).as_bytes())?;
+    sink.commit()
 }
 
 /// Says how training gets on: at the end of each pass, and now and then.

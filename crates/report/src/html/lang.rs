@@ -67,6 +67,15 @@ const WORDS: &[(&str, &str, &str)] = &[
         "F1 runs from 0 to 1 and is high only if a system finds most of what people labelled (recall) and little else (precision); the whisker is the 95 % interval, how far off F1 may be because this is a sample and not everything ever written. Whether two systems differ is tested below.",
         "F1 介于 0 与 1 之间：既找得全（召回率）又找得准（精确率）时才高。横线为 95% 置信区间，即样本有限所带来的误差范围。两种方法是否有差异，见下文的检验。",
     ),
+    ("training", "Training", "训练过程"),
+    ("loss", "Loss on the samples, relative to its highest", "样本上的损失（相对于最高值）"),
+    ("steps-done", "Share of all steps", "已完成步数的比例"),
+    ("pass", "Pass", "轮次"),
+    (
+        "training-doc",
+        "F1 is on the tuning samples, by which the best pass was chosen: on other text expect a little less.",
+        "F1 在调参样本上计算，最佳轮次据此选出；在其他文本上会略低。",
+    ),
     ("macro-f1", "Macro F1 (each thesis counts alike)", "宏平均 F1（各论点同等重要）"),
     ("micro-f1", "Micro F1 (each label counts alike)", "微平均 F1（各标注同等重要）"),
     ("delta-macro", "Macro F1", "宏平均 F1"),
@@ -278,6 +287,7 @@ mod tests {
             include_str!("labels.rs"),
             include_str!("../evaluation/page.rs"),
             include_str!("../comparison/page.rs"),
+            include_str!("../training.rs"),
         ]
         .concat();
         let mut used: Vec<&str> = sources.split("lang.t(\"").skip(1).filter_map(|s| s.split('"').next()).collect();
