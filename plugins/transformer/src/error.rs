@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::encoder::ARCHITECTURES;
 use crate::model::FORMAT;
 
 /// Why a model cannot be read or written.
@@ -36,7 +37,7 @@ pub enum ModelError {
     #[error("config.json: {0}")]
     Config(String),
     /// An architecture that this version does not know.
-    #[error("config.json: model_type {0:?} is not one that this version reads: bert, roberta, xlm-roberta")]
+    #[error("config.json: model_type {0:?} is not one that this version reads: {known}", known = ARCHITECTURES.join(", "))]
     Architecture(String),
     /// A classification head whose labels are of another taxonomy.
     #[error(

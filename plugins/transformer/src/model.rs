@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder};
-use crate::head::{self, Head};
+use crate::head::{self, Classification, Head};
 use crate::ops;
 use crate::params::{Params, Pooling};
 use crate::tokens::{Lengths, Reader, Window, pack};
@@ -265,7 +265,8 @@ impl Model {
             Some("single_label_classification") | None => true,
             Some(other) => return Err(ModelError::Config(format!("problem_type {other:?} gives no labels"))),
         };
-        let head = Head::first(&builder, encoder.width(), theses.len(), exclusive).map_err(ModelError::weights)?;
+        let head = Classification::new(&parts.config, &builder, encoder.width(), theses.len(), exclusive)?;
+        let head = Head::Classification(head);
         let thresholds = Thresholds { origin: "where it is likelier than not".to_owned(), ..Thresholds::default() };
         Self::adopt(theses, Calibration::default(), thresholds, encoder, head, &parts.tokenizer)
     }
@@ -442,6 +443,7 @@ mod tests {
         let mut all = tiny::weights();
         all.insert(head::NAMES[0].to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
         all.insert(head::NAMES[1].to_owned(), Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap());
+        all.insert(head::QUERY.to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
         let bytes = weights::quantise(&all).unwrap();
         fs::write(dir.join(WEIGHTS), &bytes).unwrap();
         manifest(&bytes).save(dir).unwrap();

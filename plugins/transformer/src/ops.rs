@@ -38,7 +38,19 @@ pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
 
 /// `softmax(Q Kᵀ / sqrt(d)) V` within each sequence and head; `q`, `k`, `v` are `tokens x (heads · d)`.
 pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, sequences: &Sequences) -> Result<Tensor> {
-    q.apply_op3(k, v, Attention { heads, sequences: sequences.clone() })
+    attention_within(q, k, v, heads, usize::MAX, sequences)
+}
+
+/// [`attention`] of each token to those only that are at most `reach` places away (Beltagy et al., *Longformer*, 2020).
+pub(crate) fn attention_within(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    heads: usize,
+    reach: usize,
+    sequences: &Sequences,
+) -> Result<Tensor> {
+    q.apply_op3(k, v, Attention { heads, reach, sequences: sequences.clone() })
 }
 
 /// The mean of each range of rows.
@@ -383,6 +395,7 @@ impl CustomOp1 for Gelu {
 
 struct Attention {
     heads: usize,
+    reach: usize,
     sequences: Sequences,
 }
 
@@ -396,14 +409,22 @@ impl Attention {
     }
 }
 
-/// `softmax(q kᵀ / sqrt(d))`, a row for each of `q` and a column for each of `k`, of which there is at least one.
-fn probabilities(out: &mut Vec<f32>, q: Matrix<'_>, k: Matrix<'_>) {
+/// `softmax(q kᵀ / sqrt(d))`, a row for each of `q` and a column for each of `k`, of which there is at least one; 0 where
+/// their numbers are more than `reach` apart.
+fn probabilities(out: &mut Vec<f32>, q: Matrix<'_>, k: Matrix<'_>, reach: usize) {
     out.clear();
     out.resize(q.rows * k.rows, 0.0);
     product(out, k.rows, q, k.transposed(), 1.0 / (q.cols as f32).sqrt(), false);
     ARCH.dispatch(
         #[inline(always)]
-        || out.chunks_exact_mut(k.rows).for_each(softmax_row),
+        || {
+            for (n, row) in out.chunks_exact_mut(k.rows).enumerate() {
+                let near = n.saturating_sub(reach)..n.saturating_add(reach).min(k.rows - 1) + 1;
+                row[..near.start].fill(0.0);
+                row[near.end..].fill(0.0);
+                softmax_row(&mut row[near]);
+            }
+        },
     );
 }
 
@@ -441,7 +462,7 @@ impl CustomOp3 for Attention {
         let mut p = Vec::new();
         for (start, tokens) in self.blocks(width) {
             let block = |data| Matrix::part(data, tokens, size, width);
-            probabilities(&mut p, block(&q[start..]), block(&k[start..]));
+            probabilities(&mut p, block(&q[start..]), block(&k[start..]), self.reach);
             product(&mut out[start..], width, Matrix::new(&p, tokens, tokens), block(&v[start..]), 1.0, false);
         }
         Ok((CpuStorage::F32(out), q_layout.shape().clone()))
@@ -466,7 +487,7 @@ impl CustomOp3 for Attention {
         for (start, tokens) in self.blocks(width) {
             let block = |data| Matrix::part(data, tokens, size, width);
             let (q, k, v, g) = (block(&qs[start..]), block(&ks[start..]), block(&vs[start..]), block(&gs[start..]));
-            probabilities(&mut p, q, k);
+            probabilities(&mut p, q, k, self.reach);
             product(&mut dv[start..], width, Matrix::new(&p, tokens, tokens).transposed(), g, 1.0, false);
             ds.clear();
             ds.resize(tokens * tokens, 0.0);
@@ -544,7 +565,7 @@ impl CustomOp2 for AttentiveMeans {
         let mut p = Vec::new();
         for (n, start, rows) in self.blocks(width) {
             let x = Matrix::new(&x[start..], rows, width);
-            probabilities(&mut p, query, x);
+            probabilities(&mut p, query, x, usize::MAX);
             product(&mut out[n * queries * width..], width, Matrix::new(&p, queries, rows), x, 1.0, false);
         }
         Ok((CpuStorage::F32(out), (self.0.len() * queries, width).into()))
@@ -562,7 +583,7 @@ impl CustomOp2 for AttentiveMeans {
         for (n, start, rows) in self.blocks(width) {
             let (x, g) =
                 (Matrix::new(&xs[start..], rows, width), Matrix::new(&gs[n * queries * width..], queries, width));
-            probabilities(&mut p, query_rows, x);
+            probabilities(&mut p, query_rows, x, usize::MAX);
             ds.clear();
             ds.resize(queries * rows, 0.0);
             product(&mut ds, rows, g, x.transposed(), 1.0, false);
@@ -680,6 +701,7 @@ mod tests {
         let (k, v) = (var((5, 8), 6), var((5, 8), 7));
         let sequences: Sequences = Arc::from([0..3, 3..5]);
         check_gradient(&[&x, &k, &v], &|| attention(&x, &k, &v, 2, &sequences).unwrap());
+        check_gradient(&[&x, &k, &v], &|| attention_within(&x, &k, &v, 2, 1, &sequences).unwrap());
         check_gradient(&[&x], &|| mean_rows(&x, &sequences).unwrap());
         let (query, ranges) = (var((3, 8), 8), Arc::from([0..3, 3..3, 4..5]));
         check_gradient(&[&x, &query], &|| attentive_means(&x, &query, &ranges).unwrap());

@@ -7,12 +7,13 @@ use candle_nn::VarBuilder;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::blocks::{LayerNorm, Linear, inside, only, positive, rows, shared_out};
 use super::{Dropout, Encoder, Tokens};
 use crate::ModelError;
 use crate::ops::{self, Sequences};
 
 /// What is needed of `config.json`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Config {
     model_type: String,
     vocab_size: usize,
@@ -51,32 +52,17 @@ fn epsilon() -> f64 {
 
 impl Config {
     fn check(&self) -> std::result::Result<(), String> {
-        let positive = [
+        positive(&[
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
             ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
             ("type_vocab_size", self.type_vocab_size),
-        ];
-        if let Some((name, _)) = positive.iter().find(|(_, n)| *n == 0) {
-            return Err(format!("{name} is 0"));
-        }
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            return Err(format!(
-                "hidden_size {} is not a multiple of num_attention_heads {}",
-                self.hidden_size, self.num_attention_heads
-            ));
-        }
-        if self.hidden_act != "gelu" {
-            return Err(format!("hidden_act {:?} is not supported, only \"gelu\"", self.hidden_act));
-        }
-        if self.position_embedding_type != "absolute" {
-            return Err(format!(
-                "position_embedding_type {:?} is not supported, only \"absolute\"",
-                self.position_embedding_type
-            ));
-        }
+        ])?;
+        shared_out(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))?;
+        only("hidden_act", self.hidden_act.as_str(), "gelu")?;
+        only("position_embedding_type", self.position_embedding_type.as_str(), "absolute")?;
         if self.max_position_embeddings <= self.first_position() {
             return Err(format!("max_position_embeddings {} leaves no position", self.max_position_embeddings));
         }
@@ -85,45 +71,35 @@ impl Config {
 
     /// RoBERTa counts positions from the padding piece's number on.
     fn first_position(&self) -> usize {
-        if self.model_type == "bert" { 0 } else { self.pad_token_id.unwrap_or(1) + 1 }
+        if self.model_type == "bert" { 0 } else { self.pad_token_id.unwrap_or(1).saturating_add(1) }
     }
+}
+
+/// What the weights of a layer are called in it: query, key, value, output of attention, its norm, the inner and the
+/// outer linear map, their norm.
+pub(super) type Names = [&'static str; 8];
+
+const NAMES: Names = [
+    "attention.self.query",
+    "attention.self.key",
+    "attention.self.value",
+    "attention.output.dense",
+    "attention.output.LayerNorm",
+    "intermediate.dense",
+    "output.dense",
+    "output.LayerNorm",
+];
+
+/// Sizes of a layer.
+pub(super) struct Sizes {
+    pub(super) width: usize,
+    pub(super) inner: usize,
+    pub(super) heads: usize,
+    pub(super) epsilon: f64,
 }
 
 #[derive(Clone, Debug)]
-struct Linear {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Linear {
-    fn new(inputs: usize, outputs: usize, vb: VarBuilder<'_>) -> Result<Self> {
-        Ok(Self { weight: vb.get((outputs, inputs), "weight")?, bias: vb.get(outputs, "bias")? })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::linear(x, &self.weight, &self.bias)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
-    epsilon: f64,
-}
-
-impl LayerNorm {
-    fn new(width: usize, epsilon: f64, vb: VarBuilder<'_>) -> Result<Self> {
-        Ok(Self { weight: vb.get(width, "weight")?, bias: vb.get(width, "bias")?, epsilon })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::layer_norm(x, &self.weight, &self.bias, self.epsilon)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Layer {
+pub(super) struct Layer {
     query: Linear,
     key: Linear,
     value: Linear,
@@ -136,20 +112,20 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(config: &Config, vb: VarBuilder<'_>) -> Result<Self> {
-        let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let (attention, output) = (vb.pp("attention"), vb.pp("output"));
-        let norm = |vb: VarBuilder<'_>| LayerNorm::new(width, config.layer_norm_eps, vb);
+    pub(super) fn new(sizes: &Sizes, names: &Names, vb: VarBuilder<'_>) -> Result<Self> {
+        let &Sizes { width, inner, heads, epsilon } = sizes;
+        let [query, key, value, attention_output, attention_norm, intermediate, output, output_norm] =
+            names.map(|name| vb.pp(name));
         Ok(Self {
-            query: Linear::new(width, width, attention.pp("self.query"))?,
-            key: Linear::new(width, width, attention.pp("self.key"))?,
-            value: Linear::new(width, width, attention.pp("self.value"))?,
-            attention_output: Linear::new(width, width, attention.pp("output.dense"))?,
-            attention_norm: norm(attention.pp("output.LayerNorm"))?,
-            intermediate: Linear::new(width, inner, vb.pp("intermediate.dense"))?,
-            output: Linear::new(inner, width, output.pp("dense"))?,
-            output_norm: norm(output.pp("LayerNorm"))?,
-            heads: config.num_attention_heads,
+            query: Linear::new(width, width, query)?,
+            key: Linear::new(width, width, key)?,
+            value: Linear::new(width, width, value)?,
+            attention_output: Linear::new(width, width, attention_output)?,
+            attention_norm: LayerNorm::new(width, epsilon, attention_norm)?,
+            intermediate: Linear::new(width, inner, intermediate)?,
+            output: Linear::new(inner, width, output)?,
+            output_norm: LayerNorm::new(width, epsilon, output_norm)?,
+            heads,
         })
     }
 
@@ -169,45 +145,52 @@ impl Layer {
 
 /// The encoder.
 pub(super) struct Bert {
-    config: Config,
-    words: Tensor,
-    positions: Tensor,
-    segments: Tensor,
-    norm: LayerNorm,
-    layers: Vec<Layer>,
+    /// `pieces x width`.
+    pub(super) words: Tensor,
+    /// `positions x width`.
+    pub(super) positions: Tensor,
+    /// Number of the first token's position.
+    pub(super) first_position: usize,
+    /// What is added to all tokens: they count as of the first segment, as in RoBERTa and its kin, which know no other.
+    pub(super) segment: Option<Tensor>,
+    pub(super) norm: LayerNorm,
+    pub(super) layers: Vec<Layer>,
 }
 
 impl Bert {
-    pub(super) fn new(config: &Value, vb: VarBuilder<'_>) -> std::result::Result<Self, ModelError> {
+    pub(super) fn new(config: &Value, vb: &VarBuilder<'_>) -> std::result::Result<Self, ModelError> {
         let config = Config::deserialize(config).map_err(|e| ModelError::Config(e.to_string()))?;
         config.check().map_err(ModelError::Config)?;
-        // A model with a head keeps its encoder under its own name.
-        let prefix = ["bert", "roberta"]
-            .into_iter()
-            .find(|p| vb.contains_tensor(&format!("{p}.embeddings.word_embeddings.weight")));
-        let vb = prefix.map_or_else(|| vb.clone(), |p| vb.pp(p));
+        Self::read(&config, &inside(vb, &["bert", "roberta"], "embeddings.word_embeddings.weight"))
+            .map_err(ModelError::weights)
+    }
+
+    fn read(config: &Config, vb: &VarBuilder<'_>) -> Result<Self> {
         let (width, embeddings) = (config.hidden_size, vb.pp("embeddings"));
         let table = |rows: usize, name: &str| embeddings.pp(name).get((rows, width), "weight");
-        let layers = vb.pp("encoder.layer");
-        let weights = || -> Result<Self> {
-            Ok(Self {
-                words: table(config.vocab_size, "word_embeddings")?,
-                positions: table(config.max_position_embeddings, "position_embeddings")?,
-                segments: table(config.type_vocab_size, "token_type_embeddings")?,
-                norm: LayerNorm::new(width, config.layer_norm_eps, embeddings.pp("LayerNorm"))?,
-                layers: (0..config.num_hidden_layers)
-                    .map(|n| Layer::new(&config, layers.pp(n)))
-                    .collect::<Result<_>>()?,
-                config: config.clone(),
-            })
+        let sizes = Sizes {
+            width,
+            inner: config.intermediate_size,
+            heads: config.num_attention_heads,
+            epsilon: config.layer_norm_eps,
         };
-        weights().map_err(ModelError::weights)
+        let layers = vb.pp("encoder.layer");
+        Ok(Self {
+            words: table(config.vocab_size, "word_embeddings")?,
+            positions: table(config.max_position_embeddings, "position_embeddings")?,
+            first_position: config.first_position(),
+            segment: Some(table(config.type_vocab_size, "token_type_embeddings")?.narrow(0, 0, 1)?),
+            norm: LayerNorm::new(width, config.layer_norm_eps, embeddings.pp("LayerNorm"))?,
+            layers: (0..config.num_hidden_layers)
+                .map(|n| Layer::new(&sizes, &NAMES, layers.pp(n)))
+                .collect::<Result<_>>()?,
+        })
     }
 }
 
 impl Encoder for Bert {
     fn width(&self) -> usize {
-        self.config.hidden_size
+        self.words.dims()[1]
     }
 
     fn depth(&self) -> usize {
@@ -215,24 +198,21 @@ impl Encoder for Bert {
     }
 
     fn max_tokens(&self) -> usize {
-        self.config.max_position_embeddings - self.config.first_position()
+        self.positions.dims()[0] - self.first_position
     }
 
     fn vocabulary(&self) -> usize {
-        self.config.vocab_size
+        self.words.dims()[0]
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Tensor> {
-        let device = self.words.device();
-        let rows = |table: &Tensor, numbers: Vec<u32>| {
-            let count = numbers.len();
-            table.index_select(&Tensor::from_vec(numbers, count, device)?, 0)
-        };
-        let first = self.config.first_position() as u32;
+        let first = self.first_position as u32;
         let positions = tokens.sequences.iter().flat_map(|s| (0..s.len() as u32).map(|n| first + n)).collect();
-        let sum = (rows(&self.words, tokens.ids.clone())? + rows(&self.positions, positions)?)?;
-        // All tokens count as of the first segment, as in RoBERTa and its kin, which know no other.
-        self.norm.forward(&sum.broadcast_add(&self.segments.narrow(0, 0, 1)?)?)
+        let mut sum = (rows(&self.words, tokens.ids.clone())? + rows(&self.positions, positions)?)?;
+        if let Some(segment) = &self.segment {
+            sum = sum.broadcast_add(segment)?;
+        }
+        self.norm.forward(&sum)
     }
 
     fn layer(&self, layer: usize, x: &Tensor, sequences: &Sequences, dropout: Dropout) -> Result<Tensor> {
