@@ -191,7 +191,7 @@ impl Model {
     /// # Errors
     /// If a file is missing, damaged, of another format, or not made for the others.
     pub fn open(dir: &Path) -> Result<Self, ModelError> {
-        let manifest = String::from_utf8(read(dir, MANIFEST)?).map_err(|e| ModelError::Manifest(e.to_string()))?;
+        let manifest = Manifest::source(dir)?;
         let files = [CONFIG, TOKENIZER, WEIGHTS].map(|name| read(dir, name));
         let [config, tokenizer, weights] = files;
         Self::load(&manifest, &config?, &tokenizer?, &weights?)
@@ -203,17 +203,7 @@ impl Model {
     /// # Errors
     /// If one is damaged, of another format, or not made for the others.
     pub fn load(manifest: &str, config: &[u8], tokenizer: &[u8], weights: &[u8]) -> Result<Self, ModelError> {
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        let not_toml = |e: toml::de::Error| ModelError::Manifest(e.to_string().trim_end().to_owned());
-        let Version { format } = toml::from_str(manifest).map_err(not_toml)?;
-        if format != FORMAT {
-            return Err(ModelError::Format(format));
-        }
-        let manifest: Manifest = toml::from_str(manifest).map_err(not_toml)?;
-        manifest.check().map_err(ModelError::Manifest)?;
+        let manifest = Manifest::parse(manifest)?;
         let found = sha256(weights);
         if found != manifest.weights.sha256 {
             return Err(ModelError::Hash { found, said: manifest.weights.sha256 });
@@ -405,6 +395,26 @@ fn label_names(config: &Value) -> Result<Vec<String>, ModelError> {
 }
 
 impl Manifest {
+    /// The text of the manifest in the folder `dir`.
+    pub(crate) fn source(dir: &Path) -> Result<String, ModelError> {
+        String::from_utf8(read(dir, MANIFEST)?).map_err(|e| ModelError::Manifest(e.to_string()))
+    }
+
+    pub(crate) fn parse(source: &str) -> Result<Self, ModelError> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let not_toml = |e: toml::de::Error| ModelError::Manifest(e.to_string().trim_end().to_owned());
+        let Version { format } = toml::from_str(source).map_err(not_toml)?;
+        if format != FORMAT {
+            return Err(ModelError::Format(format));
+        }
+        let manifest: Self = toml::from_str(source).map_err(not_toml)?;
+        manifest.check().map_err(ModelError::Manifest)?;
+        Ok(manifest)
+    }
+
     pub(crate) fn save(&self, dir: &Path) -> Result<(), ModelError> {
         let text = toml::to_string(self).map_err(|e| ModelError::Manifest(e.to_string()))?;
         write(dir, MANIFEST, text.as_bytes())

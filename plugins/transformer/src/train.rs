@@ -20,7 +20,9 @@ use serde_json::json;
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder, layer_of};
 use crate::head::{self, Affine};
-use crate::model::{Base, CONFIG, Calibration, FORMAT, Manifest, Model, Parts, TOKENIZER, WeightsFile, sha256, write};
+use crate::model::{
+    Base, CONFIG, Calibration, FORMAT, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, sha256, write,
+};
 use crate::optimiser::{self, Slot};
 use crate::params::{Params, Pooling, ValidParams};
 use crate::random::Random;
@@ -136,7 +138,7 @@ pub struct Job<'a> {
     pub tune: &'a [Sample],
     /// Name of the tuning samples, for the model's manifest.
     pub tune_name: &'a str,
-    /// Folder of the base.
+    /// Folder of the base. If it is a model for the same theses, its head is gone on with, too.
     pub base: &'a Path,
     /// Name and licence of the base, for the model's manifest.
     pub base_name: Base,
@@ -234,28 +236,27 @@ impl<'a> Trainer<'a> {
             slots.push(Slot::new(name, var, rate, params.weight_decay));
         }
         let encoder = encoder::open(&parts.config, parts.builder())?;
-        let mut random = Random::new(params.seed ^ 0x0048_6561_6400);
-        let spread = 2.0 * (3.0 / encoder.width() as f64).sqrt() * 0.2;
-        let start = (0..theses * encoder.width()).map(|_| ((random.unit() - 0.5) * spread) as f32).collect();
-        let rate = params.head_learning_rate;
-        let weight = Var::from_tensor(&Tensor::from_vec::<_, f32>(start, (theses, encoder.width()), &Device::Cpu)?)?;
         let counts = counts(job.samples, theses);
-        // Each thesis starts with its own odds, so that the first steps need not learn that theses are rare.
-        let odds: Vec<f32> =
-            counts.iter().map(|&n| ((n as f32 + 1.0) / (job.samples.len() - n + 1) as f32).ln()).collect();
-        let bias = Var::from_tensor(&Tensor::from_vec(odds, theses, &Device::Cpu)?)?;
-        let head = [weight.as_tensor().clone(), bias.as_tensor().clone()];
+        let start = match goes_on_from(job)? {
+            true => parts.weights.clone(),
+            false => first_head(&counts, job.samples.len(), encoder.width(), params.seed)?,
+        };
+        let mut head_part = |name: &str| -> Result<Tensor, TrainError> {
+            let tensor = start.get(name).cloned();
+            // A query of zeros is the plain mean.
+            let tensor =
+                tensor.map_or_else(|| Tensor::zeros((theses, encoder.width()), DType::F32, &Device::Cpu), Ok)?;
+            let var = Var::from_tensor(&tensor)?;
+            let tensor = var.as_tensor().clone();
+            parts.weights.insert(name.to_owned(), tensor.clone());
+            slots.push(Slot::new(name.to_owned(), var, params.head_learning_rate, params.weight_decay));
+            Ok(tensor)
+        };
+        let head = [head_part(head::NAMES[0])?, head_part(head::NAMES[1])?];
         let query = match params.pooling {
             Pooling::Mean => None,
-            Pooling::Attention => Some(Var::zeros((theses, encoder.width()), DType::F32, &Device::Cpu)?),
+            Pooling::Attention => Some(head_part(head::QUERY)?),
         };
-        let head_vars = head::NAMES.into_iter().zip([weight, bias]);
-        let query_var = query.clone().map(|var| (head::QUERY, var));
-        for (name, var) in head_vars.chain(query_var) {
-            parts.weights.insert(name.to_owned(), var.as_tensor().clone());
-            slots.push(Slot::new(name.to_owned(), var, rate, params.weight_decay));
-        }
-        let query = query.map(|var| var.as_tensor().clone());
         let reader = Reader::new(&parts.tokenizer, params.lengths, encoder.vocabulary(), encoder.max_tokens())?;
         let positive_weights = counts
             .iter()
@@ -533,6 +534,32 @@ fn counts(samples: &[Sample], theses: usize) -> Vec<usize> {
     (0..theses).map(|thesis| samples.iter().filter(|s| s.argues(thesis)).count()).collect()
 }
 
+/// Whether the base is a model of ours for the same theses, whose head is a better start than none.
+fn goes_on_from(job: &Job<'_>) -> Result<bool, TrainError> {
+    if !job.base.join(MANIFEST).is_file() {
+        return Ok(false);
+    }
+    let known = Manifest::parse(&Manifest::source(job.base)?)?.theses;
+    Ok(known.iter().eq(job.taxonomy.theses().iter().map(|t| &t.slug)))
+}
+
+/// A head that knows nothing yet, of `samples` samples but how many argue each thesis: each starts with its own odds, so
+/// that the first steps need not learn that theses are rare.
+fn first_head(
+    counts: &[usize],
+    samples: usize,
+    width: usize,
+    seed: u64,
+) -> Result<HashMap<String, Tensor>, TrainError> {
+    let mut random = Random::new(seed ^ 0x0048_6561_6400);
+    let spread = 2.0 * (3.0 / width as f64).sqrt() * 0.2;
+    let weight: Vec<f32> = (0..counts.len() * width).map(|_| ((random.unit() - 0.5) * spread) as f32).collect();
+    let odds: Vec<f32> = counts.iter().map(|&n| ((n as f32 + 1.0) / (samples - n + 1) as f32).ln()).collect();
+    let weight = Tensor::from_vec(weight, (counts.len(), width), &Device::Cpu)?;
+    let bias = Tensor::from_vec(odds, counts.len(), &Device::Cpu)?;
+    Ok(HashMap::from([(head::NAMES[0].to_owned(), weight), (head::NAMES[1].to_owned(), bias)]))
+}
+
 /// The windows of a paragraph, and what comes out of the frozen layers for each.
 fn read(
     paragraph: &Paragraph,
@@ -700,6 +727,24 @@ mod tests {
             assert!(before.keys().all(same));
             assert_eq!(after.contains_key(head::QUERY), pooling == Pooling::Attention);
         }
+    }
+
+    #[test]
+    fn a_model_is_gone_on_with() {
+        let dirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+        let [base, first, second] = [0, 1, 2].map(|i| dirs[i].path());
+        tiny::save(base);
+        let all = samples(&Taxonomy::china_economy());
+        run(base, first, params(12), false).unwrap();
+        // Next to no learning: what it knows it has from the first.
+        let still = Params { learning_rate: 1e-9, head_learning_rate: 1e-9, ..params(1) };
+        assert!(right(run(first, second, still, false).unwrap(), &all) >= 20);
+        let first_score = |dir: &Path| {
+            let log = fs::read_to_string(dir.join(LOG)).unwrap();
+            let first: Progress = serde_json::from_str(log.lines().find(|l| !l.contains("null")).unwrap()).unwrap();
+            first.tune.unwrap().0
+        };
+        assert!(first_score(second) > first_score(first));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::scoring;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Folder of the encoder to start from, as Hugging Face transformers writes one
+    /// Folder of the encoder to start from, as Hugging Face transformers writes one, or of a model to go on from
     #[arg(long, value_name = "DIR")]
     base: PathBuf,
     /// Licence of the encoder, to be noted in the model
