@@ -28,6 +28,7 @@
 //! ```
 
 mod calibration;
+pub mod elastic_net;
 mod evidence;
 mod format;
 mod model;

@@ -14,14 +14,18 @@ pub struct Params {
     pub min_df: u32,
     /// The most features that are kept, the most frequent first.
     pub max_features: usize,
-    /// What the loss of one sample costs, against a penalty of half the squared weights (scikit-learn's `C`); above 0.
+    /// What the loss of one sample costs, against the penalty on the weights (scikit-learn's `C`); above 0.
     pub c: f64,
+    /// The part of L1 in the penalty, in [0, 1] (scikit-learn's `l1_ratio`): 0 penalises half the squared weights, 1 their
+    /// absolute values, anything between is the elastic net. Above 0 most weights become zero, n-grams that no thesis
+    /// uses leave the model, and biases are not penalised.
+    pub l1_ratio: f64,
     /// How many times more a sample that argues the thesis costs than one that does not; above 0.
     pub positive_weight: f64,
     /// What the evidence of a label costs as a sample of its own, against a whole paragraph; 0 leaves it out. It shows
     /// the words that matter (Zaidan, Eisner and Piatko, *Using annotator rationales*, NAACL 2007).
     pub evidence_weight: f64,
-    /// Largest gradient of a dual variable at which training stops; above 0.
+    /// Largest gradient at which training stops, of a dual variable or, with L1, of a weight; above 0.
     pub tolerance: f64,
     /// Parts for cross-fitting; samples of one section (else document) stay together. At least 2.
     pub folds: usize,
@@ -44,6 +48,7 @@ impl Default for Params {
             min_df: 3,
             max_features: 60_000,
             c: 5.0,
+            l1_ratio: 0.0,
             positive_weight: 1.0,
             evidence_weight: 0.3,
             tolerance: 0.01,
@@ -80,6 +85,7 @@ impl Params {
             ("min_df", "at least 1", self.min_df >= 1),
             ("max_features", "from 1 to 10000000", (1..=10_000_000).contains(&self.max_features)),
             ("c", "a number above 0", above_zero(self.c)),
+            ("l1_ratio", "from 0 to 1", (0.0..=1.0).contains(&self.l1_ratio)),
             ("positive_weight", "a number above 0", above_zero(self.positive_weight)),
             (
                 "evidence_weight",
@@ -121,6 +127,8 @@ mod tests {
         assert_eq!(wrong(&|p| p.min_ngram = 0), "min_ngram");
         assert_eq!(wrong(&|p| p.max_ngram = 9), "max_ngram");
         assert_eq!(wrong(&|p| p.c = f64::NAN), "c");
+        assert_eq!(wrong(&|p| p.l1_ratio = 1.01), "l1_ratio");
+        assert_eq!(wrong(&|p| p.l1_ratio = f64::NAN), "l1_ratio");
         assert_eq!(wrong(&|p| p.tolerance = 0.0), "tolerance");
         assert_eq!(wrong(&|p| p.folds = 1), "folds");
     }

@@ -58,7 +58,8 @@ impl Rows {
 pub struct Plane {
     /// One weight per feature.
     pub weights: Vec<f64>,
-    /// What every logit starts from. It is regularised like a weight, as in liblinear.
+    /// What every logit starts from. [`logistic_regression`] penalises it like a weight, as liblinear does;
+    /// [`elastic_net`](crate::elastic_net::elastic_net) does not.
     pub bias: f64,
 }
 
@@ -72,9 +73,9 @@ impl Plane {
 /// When to stop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stop {
-    /// The largest gradient of a dual variable that counts as none.
+    /// The largest gradient that counts as none: of a dual variable, or of a weight where there is an L1 penalty.
     pub tolerance: f64,
-    /// Passes over the rows after which to stop anyway.
+    /// Passes over the rows, or Newton steps, after which to stop anyway.
     pub passes: usize,
 }
 

@@ -47,6 +47,24 @@ pub(crate) struct Features {
     pub(crate) texts: usize,
 }
 
+impl Features {
+    /// The features that `keep` holds for, numbered anew. Document frequencies stay as they are.
+    pub(crate) fn retain(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.ngrams.len()).filter(|&feature| keep(feature)).collect();
+        let mut numbers = vec![None; self.numbers.len()];
+        for (number, &feature) in kept.iter().enumerate() {
+            numbers[self.ngrams[feature] as usize] = Some(number as u32);
+        }
+        Self {
+            numbers,
+            ngrams: kept.iter().map(|&feature| self.ngrams[feature]).collect(),
+            df: kept.iter().map(|&feature| self.df[feature]).collect(),
+            idf: kept.iter().map(|&feature| self.idf[feature]).collect(),
+            texts: self.texts,
+        }
+    }
+}
+
 impl Counts {
     /// Counts the n-grams of `lengths` characters in normalised texts.
     pub(crate) fn new(texts: &[String], lengths: &RangeInclusive<usize>) -> Self {
@@ -188,5 +206,19 @@ mod tests {
         assert_eq!(counts.vocabulary(&features).unwrap().ngrams(), [Box::from("甲")]);
         // Frequencies are those of the chosen texts only.
         assert_eq!(counts.features(&[0, 3], 1, 9).df, [1, 2]);
+    }
+
+    #[test]
+    fn vectors_have_length_1_over_the_features_that_are_kept() {
+        let counts = Counts::new(&["甲乙", "甲乙丙", "甲丙", "甲"].map(String::from), &(1..=1));
+        let all = counts.features(&[0, 1, 2, 3], 1, 9);
+        let kept = all.retain(|feature| feature < 2);
+        assert_eq!(counts.vocabulary(&kept).unwrap().ngrams(), &counts.vocabulary(&all).unwrap().ngrams()[..2]);
+        assert_eq!((kept.df.as_slice(), kept.texts), (&all.df[..2], 4));
+        for (row, length) in [(0, 1), (1, 2), (3, 0)] {
+            let rows = counts.rows(&kept, &[row]);
+            let squares: f32 = rows.row(0).iter().map(|(_, v)| v * v).sum();
+            assert!(rows.row(0).len() == length && (squares - f32::from(u8::from(length > 0))).abs() < 1e-6);
+        }
     }
 }

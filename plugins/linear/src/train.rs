@@ -15,6 +15,7 @@ use lundian_text::normalise;
 use serde_json::Value;
 
 use crate::calibration::{self, Logits, Sigmoid};
+use crate::elastic_net::{Columns, elastic_net};
 use crate::model::{Model, Quantised};
 use crate::params::{Params, ValidParams};
 use crate::solver::{Plane, Stop, logistic_regression};
@@ -82,6 +83,9 @@ pub enum TrainError {
         /// Samples asked for.
         min_df: u32,
     },
+    /// A penalty so strong that every weight is zero.
+    #[error("the penalty leaves no n-gram a weight: raise c, or lower l1_ratio")]
+    NoWeights,
     /// Two n-grams that cannot be told apart.
     #[error("{0}")]
     Vocabulary(String),
@@ -106,7 +110,9 @@ pub fn train(
     let all: Vec<usize> = (0..samples.len()).collect();
     let (features, planes) = job.fit(&all);
     if features.df.is_empty() {
-        return Err(TrainError::NoFeatures { min_df: params.get().min_df });
+        let none_before_pruning = job.features(&all).df.is_empty();
+        let min_df = params.get().min_df;
+        return Err(if none_before_pruning { TrainError::NoFeatures { min_df } } else { TrainError::NoWeights });
     }
     let calibration = job.calibrate(&logits, &job.representative(&all));
     let thresholds = {
@@ -315,14 +321,35 @@ impl<'a> Job<'a> {
         Logits { own: self.row(logits, row), prev: context(row + samples), heading: context(row + 2 * samples) }
     }
 
-    /// One plane per thesis, from the samples numbered `among`.
+    fn features(&self, among: &[usize]) -> Features {
+        self.counts.features(among, self.params.min_df, self.params.max_features)
+    }
+
+    /// One plane per thesis, from the samples numbered `among`. With L1, every feature is one that a thesis uses.
+    ///
+    /// A feature that none uses still takes part in the length that a vector is divided by, and cannot just be left
+    /// out: planes are fitted anew without it until there is none.
     fn fit(&self, among: &[usize]) -> (Features, Vec<Plane>) {
-        let features = self.counts.features(among, self.params.min_df, self.params.max_features);
+        let mut features = self.features(among);
+        loop {
+            let planes = self.planes(&features, among);
+            let used = |feature: usize| planes.iter().any(|plane| plane.weights[feature] != 0.0);
+            let pruned = features.retain(used);
+            if self.params.l1_ratio == 0.0 || pruned.df.len() == features.df.len() {
+                return (features, planes);
+            }
+            features = pruned;
+        }
+    }
+
+    /// One plane per thesis over `features`, from the samples numbered `among`.
+    fn planes(&self, features: &Features, among: &[usize]) -> Vec<Plane> {
         let mut chosen = vec![false; self.fold_of.len()];
         among.iter().for_each(|&row| chosen[row] = true);
         let (quote_texts, quotes): (Vec<usize>, Vec<&Quote>) =
             (self.present.len()..).zip(&self.quotes).filter(|(_, quote)| chosen[quote.sample]).unzip();
-        let rows = self.counts.rows(&features, &[among, &quote_texts].concat());
+        let rows = self.counts.rows(features, &[among, &quote_texts].concat());
+        let columns = (self.params.l1_ratio > 0.0).then(|| Columns::new(&rows));
         let stop = Stop { tolerance: self.params.tolerance, passes: PASSES };
         let argues = |row: usize, thesis: usize| self.row(&self.argued, row)[thesis];
         let fit_one = |thesis: usize| {
@@ -338,7 +365,13 @@ impl<'a> Job<'a> {
                     }
                 })
                 .collect();
-            logistic_regression(&rows, &positive, &costs, stop, self.params.seed.wrapping_add(thesis as u64))
+            match &columns {
+                Some(columns) => elastic_net(columns, &positive, &costs, self.params.l1_ratio, stop),
+                None => {
+                    let seed = self.params.seed.wrapping_add(thesis as u64);
+                    logistic_regression(&rows, &positive, &costs, stop, seed)
+                }
+            }
         };
         let threads = match self.params.threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
@@ -364,7 +397,7 @@ impl<'a> Job<'a> {
             done
         });
         planes.sort_unstable_by_key(|(thesis, _)| *thesis);
-        (features, planes.into_iter().map(|(_, plane)| plane).collect())
+        planes.into_iter().map(|(_, plane)| plane).collect()
     }
 
     fn calibrate(&self, logits: &[f32], rows: &[usize]) -> Vec<Sigmoid> {

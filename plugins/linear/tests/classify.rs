@@ -151,6 +151,24 @@ fn training_learns_repeats_itself_and_does_not_depend_on_threads() {
 }
 
 #[test]
+fn l1_leaves_the_ngrams_that_a_thesis_uses() {
+    let taxonomy = Taxonomy::china_economy();
+    let with = |l1_ratio: f64, c: f64| {
+        let params = Params { folds: 3, l1_ratio, c, ..Params::default() }.check().unwrap();
+        train(&taxonomy, &samples(12), &params, &mut |_| {})
+    };
+    let (dense, sparse) = (with(0.0, 5.0).unwrap(), with(1.0, 5.0).unwrap());
+    assert!(sparse.features() > 0 && sparse.features() < dense.features() / 4, "{}", sparse.features());
+    let (manifest, weights) = sparse.to_files();
+    assert!(weights.len() < dense.to_files().1.len() / 2);
+    let linear = Linear::new(Model::load(&manifest, &weights).unwrap(), &taxonomy);
+    let out = classify(&linear, &[unit("卖不出去的东西"), unit("今天天气很好")]);
+    assert!(out.scores()[0] > 0.5 && out.scores()[taxonomy.len()] < 0.1, "{:?}", out.scores());
+    let error = with(1.0, 1e-6).unwrap_err().to_string();
+    assert!(error.contains("raise c"), "{error}");
+}
+
+#[test]
 fn cross_fitted_scores_do_not_leak_labels() {
     // Every sample has words of its own and a label that nothing foretells: a model that has seen it knows the label.
     let taxonomy = Taxonomy::china_economy();
