@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, ValueEnum};
 use lundian_report::ReportFormat;
+use lundian_runner::aggregate::cascade::Target;
 
 use crate::commands::Command;
 
@@ -60,6 +61,35 @@ pub(crate) struct Systems {
     pub(crate) ensemble: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) isolation: IsolationArgs,
+}
+
+/// What a cascade aims at.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(multiple = false)]
+pub(crate) struct CascadeTarget {
+    /// For the cascade: the most macro or micro F1 that may be lost against asking all plugins about all paragraphs; the
+    /// cheapest way to lose no more is chosen [default: what it was fitted with, and 0.01 when it is fitted]
+    #[arg(long, value_name = "0..1", help_heading = "Cascade", value_parser = share)]
+    loss: Option<f64>,
+    /// For the cascade: the most time that may be spent, as a share of that of all plugins on all paragraphs; the best
+    /// way to spend no more is chosen
+    #[arg(long, value_name = "0..1", help_heading = "Cascade", value_parser = share_above_0)]
+    cost: Option<f64>,
+}
+
+impl CascadeTarget {
+    pub(crate) fn get(self) -> Option<Target> {
+        self.loss.map(Target::Loss).or(self.cost.map(Target::Cost))
+    }
+}
+
+fn share(word: &str) -> Result<f64, String> {
+    let share = word.parse::<f64>().map_err(|e| e.to_string())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(format!("{share} is not between 0 and 1")) }
+}
+
+fn share_above_0(word: &str) -> Result<f64, String> {
+    share(word).and_then(|s| if s > 0.0 { Ok(s) } else { Err("nothing can be had for no time at all".to_owned()) })
 }
 
 /// How plugins that are not part of the program are run.

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use lundian_core::{Kind, Output, Paragraph, Sample, Taxonomy, Thresholds};
 use lundian_eval::SystemOutput;
 use lundian_runner::aggregate::{self, AGGREGATES, Entry, Fitted, Panel};
-use lundian_runner::{Options, RunError, System};
+use lundian_runner::{Gate, Options, RunError, StageSummary, System};
 
 use crate::output::{self, Interrupted};
 
@@ -17,7 +18,10 @@ pub(crate) struct Scored {
     pub(crate) kind: Kind,
     pub(crate) thresholds: Thresholds,
     pub(crate) output: Output,
+    /// Time that it takes for all paragraphs, see [`score`].
     pub(crate) seconds: f64,
+    /// How far the paragraphs go, if it is an aggregate that spares systems.
+    pub(crate) stages: Vec<StageSummary>,
 }
 
 impl Scored {
@@ -60,6 +64,10 @@ pub(crate) fn aggregates(
 }
 
 /// Runs the systems over the paragraphs and the aggregates over their scores. Returns the systems, then the aggregates.
+///
+/// Every system judges every paragraph, also for an aggregate that would spare some. The seconds of an aggregate are
+/// those of combining, and of its systems: for each of its stages the measured seconds of the stage's systems times the
+/// share of paragraphs that reach it. One without stages needs all systems for all paragraphs.
 pub(crate) fn score(
     paragraphs: &[Paragraph],
     systems: &[System],
@@ -77,20 +85,24 @@ pub(crate) fn score(
             thresholds: s.thresholds.clone(),
             output: Output::new(paragraphs.len(), taxonomy.len()),
             seconds: 0.0,
+            stages: Vec::new(),
         })
         .collect();
     let panel = Panel::new(systems, taxonomy);
-    let mut combined: Vec<(Box<dyn aggregate::Aggregate>, Scored)> = Vec::new();
+    let mut combined: Vec<Combined> = Vec::new();
     for entry in aggregates {
         let aggregate = entry.for_panel(&panel, Some(fitted))?;
+        let gate = aggregate.gate();
+        let stages = gate.as_ref().map_or_else(|| vec![(0..systems.len()).collect()], |g| g.stages().to_vec());
         let scored = Scored {
             name: entry.name.to_owned(),
             kind: Kind::Aggregate,
             thresholds: aggregate.thresholds(),
             output: Output::new(paragraphs.len(), taxonomy.len()),
             seconds: 0.0,
+            stages: stages.into_iter().map(|systems| StageSummary { systems, ..StageSummary::default() }).collect(),
         };
-        combined.push((aggregate, scored));
+        combined.push(Combined { aggregate, gate, scored });
     }
 
     let progress = output::progress(quiet);
@@ -99,12 +111,16 @@ pub(crate) fn score(
     let summary = lundian_runner::run(input, systems, taxonomy, options, |labelled| {
         progress.inc(1);
         let scores: Vec<&[f32]> = labelled.verdicts.iter().map(|v| v.scores.as_slice()).collect();
-        for (aggregate, scored) in &mut combined {
+        for Combined { aggregate, gate, scored } in &mut combined {
             let started = std::time::Instant::now();
             scored.output.row_mut(row).copy_from_slice(&aggregate.combine(&scores));
             scored.seconds += started.elapsed().as_secs_f64();
-            for span in labelled.verdicts.iter().flat_map(|v| &v.evidence) {
-                scored.output.add_evidence(row, span.thesis, span.range.clone(), span.weight);
+            let depth = gate.as_ref().map_or(1, |gate| gate.depth(&scores));
+            for stage in &mut scored.stages[..depth] {
+                stage.paragraphs += 1;
+                for span in stage.systems.iter().flat_map(|&s| &labelled.verdicts[s].evidence) {
+                    scored.output.add_evidence(row, span.thesis, span.range.clone(), span.weight);
+                }
             }
         }
         for (system, verdict) in scored.iter_mut().zip(labelled.verdicts) {
@@ -128,13 +144,43 @@ pub(crate) fn score(
     for (system, s) in scored.iter_mut().zip(&summary.systems) {
         system.seconds = s.seconds;
     }
-    // An aggregate needs its systems first.
-    let systems_seconds: f64 = scored.iter().map(|s| s.seconds).sum();
-    scored.extend(combined.into_iter().map(|(_, mut s)| {
-        s.seconds += systems_seconds;
-        s
+    scored.extend(combined.into_iter().map(|Combined { mut scored, .. }| {
+        for stage in &mut scored.stages {
+            let all: f64 = stage.systems.iter().map(|&s| summary.systems[s].seconds).sum();
+            stage.seconds = all * stage.paragraphs as f64 / paragraphs.len().max(1) as f64;
+            scored.seconds += stage.seconds;
+        }
+        scored
     }));
     Ok(scored)
+}
+
+/// An aggregate at work.
+struct Combined {
+    aggregate: Box<dyn aggregate::Aggregate>,
+    gate: Option<Arc<dyn Gate>>,
+    scored: Scored,
+}
+
+/// Says how far the paragraphs went for each aggregate that spares systems.
+pub(crate) fn say_stages(scored: &[Scored], systems: &[System]) {
+    for s in scored {
+        if let Some(words) = lundian_runner::stages_in_words(&s.stages, systems) {
+            output::say(format_args!("{}: {words}", s.name));
+        }
+    }
+}
+
+/// Says what the cascade is and what it does to the samples of `file`, on which its band was chosen.
+pub(crate) fn say_cascade(fitted: &Fitted, file: &str, quiet: bool) {
+    let Some((target, expected, stages)) = fitted.cascade() else { return };
+    if !quiet {
+        output::say(format_args!("cascade: {stages}"));
+        output::say(format_args!("cascade on {file}: {expected}"));
+    }
+    if !expected.meets(target) {
+        output::say_warning(format_args!("no band of the cascade keeps to {target}; this one comes nearest"));
+    }
 }
 
 /// Reads labelled samples from several files; any error is fatal, after all have been said.

@@ -11,7 +11,7 @@ use lundian_host::{Sandbox, WorkerOptions};
 use lundian_linear::Linear;
 use lundian_plugin::Plugin;
 use lundian_rules::Rules;
-use lundian_runner::aggregate::Fitted;
+use lundian_runner::aggregate::{Fitted, Panel};
 use lundian_runner::{Options, System};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,9 @@ pub(crate) const BUNDLED: &[Bundled] = &[
         create: create::<lundian_transformer::Transformer>,
     },
 ];
+
+/// What aggregates have learned for panels of bundled plugins, as files: at most one for a panel.
+const ENSEMBLES: &[&str] = &[include_str!("../../models/ensemble/model.toml")];
 
 /// The plugins that are not part of the program, and what may run of them.
 pub(crate) struct Installed {
@@ -170,9 +173,33 @@ pub(crate) fn run_options(systems: &Systems, config: &Config) -> anyhow::Result<
     Ok(options)
 }
 
-/// What aggregates have learned: the flag's file, else that of the settings, else what comes with the program.
-pub(crate) fn fitted(systems: &Systems, config: &Config) -> anyhow::Result<Fitted> {
-    let Some(path) = systems.ensemble.as_ref().or(config.ensemble.as_ref()) else { return Ok(Fitted::bundled()) };
+/// What aggregates have learned: the flag's file, else that of the settings, else what comes with the program for the
+/// panel of this run, else nothing.
+pub(crate) fn fitted(args: &Systems, config: &Config, panel: &Panel) -> anyhow::Result<Fitted> {
+    let Some(path) = args.ensemble.as_ref().or(config.ensemble.as_ref()) else {
+        return Ok(ensembles().find(|f| f.is_for(panel)).unwrap_or_else(|| Fitted::new(panel)));
+    };
     let source = std::fs::read_to_string(path).with_context(|| format!("{}: cannot read", path.display()))?;
     Fitted::from_toml(&source).with_context(|| path.display().to_string())
+}
+
+fn ensembles() -> impl Iterator<Item = Fitted> {
+    ENSEMBLES.iter().map(|source| Fitted::from_toml(source).expect("the built-in parameters are checked by a test"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_ensemble_is_for_another_panel_of_bundled_plugins() {
+        let mut panels: Vec<Vec<String>> = ensembles().map(|f| f.panel).collect();
+        for name in panels.iter().flatten() {
+            assert!(BUNDLED.iter().any(|b| b.name == name), "{name}");
+        }
+        panels.iter_mut().for_each(|p| p.sort_unstable());
+        panels.sort_unstable();
+        panels.dedup();
+        assert_eq!(panels.len(), ENSEMBLES.len());
+    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use lundian_core::{Taxonomy, Thresholds};
 use lundian_runner::System;
+use lundian_runner::aggregate::{Fitted, FittedError};
 use serde::{Deserialize, Serialize};
 
 const FORMAT: u32 = 1;
@@ -17,13 +18,20 @@ pub(crate) struct ThresholdFile {
     format: u32,
     /// The systems that the aggregates combined when their thresholds were chosen.
     pub(crate) panel: Vec<String>,
+    /// The combined scores, from the first up to the second, that leave a thesis undecided for the aggregate `cascade`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cascade_band: Option<[f64; 2]>,
     /// By name of the system or aggregate.
     pub(crate) systems: BTreeMap<String, Thresholds>,
 }
 
 impl ThresholdFile {
-    pub(crate) fn new(panel: Vec<String>, systems: BTreeMap<String, Thresholds>) -> Self {
-        Self { format: FORMAT, panel, systems }
+    pub(crate) fn new(
+        panel: Vec<String>,
+        systems: BTreeMap<String, Thresholds>,
+        cascade_band: Option<[f64; 2]>,
+    ) -> Self {
+        Self { format: FORMAT, panel, cascade_band, systems }
     }
 
     /// Reads a file and checks it against the taxonomy.
@@ -66,7 +74,18 @@ impl ThresholdFile {
     /// The thresholds of an aggregate, if the file has any and was made with the same panel: those of one panel say
     /// nothing about another.
     pub(crate) fn of_aggregate(&self, name: &str, systems: &[System]) -> Option<&Thresholds> {
-        let same = systems.len() == self.panel.len() && systems.iter().zip(&self.panel).all(|(s, p)| s.name == *p);
-        self.systems.get(name).filter(|_| same)
+        self.systems.get(name).filter(|_| self.is_for(systems))
+    }
+
+    /// Gives the cascade its band of this file, if it has one and was made with the same panel.
+    pub(crate) fn apply_band(&self, fitted: Fitted, systems: &[System]) -> Result<Fitted, FittedError> {
+        match self.cascade_band.filter(|_| self.is_for(systems)) {
+            Some(band) => fitted.with_cascade_band(band),
+            None => Ok(fitted),
+        }
+    }
+
+    fn is_for(&self, systems: &[System]) -> bool {
+        systems.len() == self.panel.len() && systems.iter().zip(&self.panel).all(|(s, p)| s.name == *p)
     }
 }

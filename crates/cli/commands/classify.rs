@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use lundian_core::{Taxonomy, Thresholds};
 use lundian_report::{Context, FORMATS, FormatEntry, SystemInfo, find_format, format_of_path};
-use lundian_runner::aggregate::AGGREGATES;
+use lundian_runner::aggregate::{AGGREGATES, Panel};
 use lundian_runner::{Judge, Options, RunError, Summary, System};
 
 use crate::Outcome;
@@ -65,7 +65,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if let Some(file) = &file {
         file.apply(&mut systems);
     }
-    let fitted = systems::fitted(&args.systems, &config)?;
+    let mut fitted = systems::fitted(&args.systems, &config, &Panel::new(&systems, &taxonomy))?;
+    if let (Some(file), Some(path)) = (&file, &args.thresholds) {
+        fitted = file.apply_band(fitted, &systems).with_context(|| path.display().to_string())?;
+    }
     let threshold = args.threshold.or(config.threshold);
     let mut judge = Judge::new(&systems, aggregate, Some(&fitted), &taxonomy, threshold)?;
     if let Some(thresholds) = file.as_ref().and_then(|f| f.of_aggregate(judge.name(), &systems)) {
@@ -103,6 +106,11 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         summary
     };
     progress.finish_and_clear();
+    if !global.quiet
+        && let Some(words) = lundian_runner::stages_in_words(&summary.stages, &systems)
+    {
+        output::say(format_args!("{}: {words}", judge.name()));
+    }
     lost.refuse_nothing(summary.paragraphs)?;
     sink.commit()?;
     if let Some(output) = &args.destination.output {

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use lundian_eval::CompareOptions;
 use lundian_eval::gold::{doccano_row, label_studio_config, label_studio_tasks, unlabelled_row};
 use lundian_report::{COMPARISON_FORMATS, Look};
-use lundian_runner::aggregate::Fitted;
+use lundian_runner::aggregate::{Fitted, Panel};
 
 use crate::Outcome;
 use crate::cli::{Destination, Global, Input, ReportLang, Systems, choose_format, format_names};
@@ -76,7 +76,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let paragraphs: Vec<_> = input.collect();
     lost.refuse_nothing(paragraphs.len())?;
     let options = systems::run_options(&args.systems, &config)?;
-    let scored = scoring::score(&paragraphs, &systems, &[], &Fitted::bundled(), &taxonomy, &options, global.quiet)?;
+    let nothing = Fitted::new(&Panel::new(&systems, &taxonomy));
+    let scored = scoring::score(&paragraphs, &systems, &[], &nothing, &taxonomy, &options, global.quiet)?;
     let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
     let compare_options =
         CompareOptions { draws: args.draws, seed: args.seed, threads: options.threads, max_disagreements: args.most };

@@ -9,6 +9,7 @@ use lundian_core::{Batch, ClassifierError, Output, Sample, Taxonomy, Unit};
 use lundian_eval::{Claim, Faithfulness, Gate, Labels, Mode, Objective};
 use lundian_report::{EVALUATION_FORMATS, Look};
 use lundian_runner::System;
+use lundian_runner::aggregate::Panel;
 
 use crate::Outcome;
 use crate::cli::{Destination, Global, ReportLang, Systems, choose_format, format_names};
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let output = args.destination.output.as_deref();
     let format = choose_format(EVALUATION_FORMATS, args.format.as_deref(), output)?;
     let systems::Built { systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
-    let fitted = systems::fitted(&args.systems, &config)?;
+    let fitted = systems::fitted(&args.systems, &config, &Panel::new(&systems, &taxonomy))?;
     let aggregates = scoring::aggregates(&args.aggregate, &systems, &fitted, &taxonomy)?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;
     let options = systems::run_options(&args.systems, &config)?;
@@ -84,6 +85,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     };
 
     let mut scored = score(&samples)?;
+    if !global.quiet {
+        scoring::say_stages(&scored, &systems);
+    }
     if let Some(tune) = &args.tune {
         let tuning = scoring::read_gold(&[tune], &taxonomy)?;
         scoring::refuse_overlap(&samples, &tuning)?;

@@ -1,14 +1,18 @@
 //! `lundian find-threshold`: choose thresholds on a tuning file, to be stored and used elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::ValueEnum;
+use lundian_core::Thresholds;
 use lundian_eval::{Mode, Objective};
 use lundian_runner::Options;
+use lundian_runner::aggregate::{CASCADE, Panel, Training};
 
 use crate::Outcome;
-use crate::cli::{Destination, Global, Systems};
+use crate::cli::{CascadeTarget, Destination, Global, Systems};
 use crate::config::Config;
 use crate::output::Sink;
 use crate::scoring;
@@ -23,7 +27,7 @@ pub(crate) struct Args {
     /// What to maximise
     #[arg(long, value_enum, default_value = "macro-f1")]
     metric: Metric,
-    /// A threshold of its own for each thesis with at least this many labels
+    /// A threshold of its own for each thesis with at least this many labels; the cascade keeps one for all
     #[arg(long, value_name = "N")]
     per_thesis: Option<u64>,
     #[command(flatten)]
@@ -31,6 +35,8 @@ pub(crate) struct Args {
     /// Aggregate to choose thresholds for (repeatable) [default: all, if there are several plugins]
     #[arg(long, value_name = "METHOD", help_heading = "Systems")]
     aggregate: Vec<String>,
+    #[command(flatten)]
+    target: CascadeTarget,
     #[command(flatten)]
     destination: Destination,
 }
@@ -45,8 +51,15 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
     let systems::Built { systems, .. } = systems::build(&args.systems, global, &config, &taxonomy)?;
-    let fitted = systems::fitted(&args.systems, &config)?;
+    let panel = Panel::new(&systems, &taxonomy);
+    let mut fitted = systems::fitted(&args.systems, &config, &panel)?;
     let aggregates = scoring::aggregates(&args.aggregate, &systems, &fitted, &taxonomy)?;
+    let with_cascade = aggregates.iter().any(|a| a.name == CASCADE);
+    if args.target.get().is_some() && !with_cascade {
+        bail!(
+            "--loss and --cost are about the aggregate cascade: add --aggregate cascade, for plugins that one was fitted for"
+        );
+    }
     let samples = scoring::read_gold(&args.tune, &taxonomy)?;
     let options = Options { evidence: false, ..systems::run_options(&args.systems, &config)? };
     let scored = scoring::score(
@@ -64,14 +77,26 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Metric::MicroF1 => Objective::MicroF1,
     };
     let names: Vec<String> = args.tune.iter().map(|p| scoring::file_name(p)).collect();
-    let chosen = scored
+    let names = names.join(", ");
+    let mut chosen: BTreeMap<String, Thresholds> = scored
         .iter()
         .map(|s| {
-            let t = lundian_eval::choose_thresholds(&samples, &s.output, &taxonomy, mode, objective, &names.join(", "));
+            let t = lundian_eval::choose_thresholds(&samples, &s.output, &taxonomy, mode, objective, &names);
             (s.name.clone(), t)
         })
         .collect();
-    let file = ThresholdFile::new(systems.iter().map(|s| s.name.clone()).collect(), chosen);
+    let mut band = None;
+    if with_cascade {
+        let scores: Vec<&[f32]> = scored.iter().take(systems.len()).map(|s| s.output.scores()).collect();
+        let per_paragraph = scored.iter().take(systems.len()).map(|s| s.seconds / samples.len().max(1) as f64);
+        let seconds: Vec<f64> = per_paragraph.collect();
+        let training = Training::new(&panel, &samples, &scores)?;
+        fitted.tune_cascade(&training, &taxonomy, args.target.get(), Some(&seconds), objective, &names)?;
+        chosen.extend(fitted.thresholds.get(CASCADE).map(|t| (CASCADE.to_owned(), t.clone())));
+        band = fitted.cascade_band();
+        scoring::say_cascade(&fitted, &names, global.quiet);
+    }
+    let file = ThresholdFile::new(panel.names, chosen, band);
     let mut sink = Sink::open(args.destination.output.as_deref())?;
     sink.write_all(file.to_toml()?.as_bytes())?;
     sink.commit()?;

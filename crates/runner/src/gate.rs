@@ -11,4 +11,9 @@ pub trait Gate: Debug + Send + Sync {
     /// Whether a paragraph is still undecided after the stages before number `stage` (at least 1).
     /// `scores[system][thesis]` is NaN where a system abstains, has failed, or has not run.
     fn undecided(&self, stage: usize, scores: &[&[f32]]) -> bool;
+
+    /// How many stages a paragraph goes through, at least 1, as the scores of all systems tell.
+    fn depth(&self, scores: &[&[f32]]) -> usize {
+        1 + (1..self.stages().len()).take_while(|&stage| self.undecided(stage, scores)).count()
+    }
 }

@@ -12,5 +12,7 @@ mod system;
 
 pub use decide::{Decision, EvidenceSpan, Judge, MAX_EVIDENCE, Why, explain};
 pub use gate::Gate;
-pub use pipeline::{Labelled, Options, RunError, Span, StageSummary, Summary, SystemSummary, Verdict, run};
+pub use pipeline::{
+    Labelled, Options, RunError, Span, StageSummary, Summary, SystemSummary, Verdict, run, stages_in_words,
+};
 pub use system::System;

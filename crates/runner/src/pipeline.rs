@@ -103,20 +103,16 @@ pub struct StageSummary {
     pub seconds: f64,
 }
 
-impl Summary {
-    /// What became of each stage, a line each, where there was more than one.
-    pub fn stages_in_words(&self, systems: &[System]) -> Vec<String> {
-        if self.stages.len() < 2 {
-            return Vec::new();
-        }
-        let line = |(number, stage): (usize, &StageSummary)| {
-            let names: Vec<&str> = stage.systems.iter().map(|&s| systems[s].name.as_str()).collect();
-            let share = 100.0 * stage.paragraphs as f64 / self.paragraphs.max(1) as f64;
-            let (names, paragraphs, seconds) = (names.join(", "), stage.paragraphs, stage.seconds);
-            format!("stage {} ({names}): {paragraphs} paragraphs ({share:.0} %), {seconds:.2} s", number + 1)
-        };
-        self.stages.iter().enumerate().map(line).collect()
-    }
+/// How far the paragraphs of a run went, in a line; `None` where there were no stages to spare.
+pub fn stages_in_words(stages: &[StageSummary], systems: &[System]) -> Option<String> {
+    let [first, _, ..] = stages else { return None };
+    let of_stage = |(number, stage): (usize, &StageSummary)| {
+        let names: Vec<&str> = stage.systems.iter().map(|&s| systems[s].name.as_str()).collect();
+        let share = 100.0 * stage.paragraphs as f64 / first.paragraphs.max(1) as f64;
+        let (names, paragraphs, seconds) = (names.join(", "), stage.paragraphs, stage.seconds);
+        format!("stage {} ({names}): {paragraphs} paragraphs ({share:.0} %), {seconds:.2} s", number + 1)
+    };
+    Some(stages.iter().enumerate().map(of_stage).collect::<Vec<_>>().join("; "))
 }
 
 /// What became of one system in a run.

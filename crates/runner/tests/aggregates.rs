@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use lundian_core::{
     Batch, Classifier, ClassifierError, Kind, Label, Output, Paragraph, Sample, Stance, Taxonomy, Thresholds,
@@ -13,7 +14,7 @@ use lundian_runner::aggregate::{
     AGGREGATES, AggregateError, FitError, FitOptions, Fitted, FittedError, Measure, NOTABLE, Panel, Training,
     correlated, cross_fit, find, fit,
 };
-use lundian_runner::{Judge, Labelled, Options, System, Verdict, run};
+use lundian_runner::{Judge, Labelled, Options, System, Verdict, run, stages_in_words};
 
 const N: f32 = f32::NAN;
 const LEARNED: [&str; 4] = ["weighted", "stack", "dawid-skene", "cascade"];
@@ -324,6 +325,8 @@ fn stages_follow_the_cost() {
     assert_eq!(stages_by_cost(&[1.0, 10.0, 100.0]), [[0], [1], [2]]);
     assert_eq!(stages_by_cost(&[1.0, 1.0]), [[0, 1]]);
     assert_eq!(stages_by_cost(&[0.0, 0.0]), [[0, 1]]);
+    // Between systems that cost next to nothing beside the last there is nothing to spare.
+    assert_eq!(stages_by_cost(&[1.0, 10.0, 1000.0]), [vec![0, 1], vec![2]]);
 }
 
 #[test]
@@ -345,10 +348,93 @@ fn a_cascade_keeps_to_its_target() {
     assert!(precise <= 1e-4 && dear >= cost, "loss {precise}, cost {dear}");
     let (cost, ..) = cascade(Target::Cost(0.3));
     assert!(cost <= 0.3, "cost {cost}");
+    let (least, ..) = cascade(Target::Cost(1e-3));
+    assert_eq!(least, 0.05, "what cannot be had comes as near as can be");
     let wrong = FitOptions { seconds: vec![1.0, 19.0], target: Target::Cost(0.0), ..FitOptions::default() };
     assert!(matches!(fit(find("cascade").unwrap(), &world.training(), &wrong), Err(FitError::Target(_))));
     let wrong = FitOptions { seconds: vec![1.0], ..FitOptions::default() };
     assert!(matches!(fit(find("cascade").unwrap(), &world.training(), &wrong), Err(FitError::Costs { .. })));
+}
+
+#[test]
+fn a_band_is_tuned_for_another_target_and_its_stages_stay() {
+    let theses = 2;
+    let (world, other) = (World::new(&[0.7, 1.3], theses, 400, 23), World::new(&[0.7, 1.3], theses, 300, 31));
+    let options = FitOptions { seconds: vec![1.0, 19.0], folds: 3, ..FitOptions::default() };
+    let fitted = fit(find("cascade").unwrap(), &world.training(), &options).unwrap();
+    let taxonomy = taxonomy(theses);
+    let tune = |target, seconds: Option<&[f64]>, training: &Training<'_>| {
+        let mut tuned = fitted.clone();
+        let objective = lundian_eval::Objective::MacroF1;
+        tuned.tune_cascade(training, &taxonomy, target, seconds, objective, "other.jsonl").map(|()| tuned)
+    };
+    let mut costs = Vec::new();
+    for target in [Target::Loss(0.0), Target::Loss(0.05), Target::Cost(0.2)] {
+        let tuned = tune(Some(target), None, &other.training()).unwrap();
+        let (aim, expected, stages) = tuned.cascade().unwrap();
+        assert_eq!((aim, expected.meets(target)), (target, true), "{expected}");
+        assert_eq!(stages, fitted.cascade().unwrap().2);
+        assert!(tuned.thresholds["cascade"].origin.contains("other.jsonl"));
+        costs.push(expected.cost);
+
+        // The figures are those that a run gives, by the threshold and the band alone.
+        let band = tuned.cascade_band().unwrap();
+        let mut again = fitted.clone().with_cascade_band(band).unwrap();
+        again.thresholds.clone_from(&tuned.thresholds);
+        let cascade = find("cascade").unwrap().for_panel(&other.panel, Some(&again)).unwrap();
+        let (threshold, gate) = (cascade.thresholds().global, cascade.gate().unwrap());
+        let (mut right, mut given, mut argued, mut on) = (0, 0, 0, 0);
+        for (row, sample) in other.samples.iter().enumerate() {
+            let scores = other.row(row);
+            on += usize::from(gate.depth(&scores) == 2);
+            for (thesis, score) in cascade.combine(&scores).into_iter().enumerate() {
+                let (yes, is) = (score >= threshold, sample.argues(thesis));
+                (right, given, argued) = (right + i32::from(yes && is), given + i32::from(yes), argued + i32::from(is));
+            }
+        }
+        let micro = 2.0 * f64::from(right) / f64::from(given + argued);
+        assert!((micro - expected.micro_f1).abs() < 1e-4, "{micro} {expected}");
+        assert!((on as f64 / 300.0 - expected.reached[1]).abs() < 1e-4, "{on} {expected}");
+    }
+    assert!(costs[0] > costs[1] && costs[1] > 0.05 && costs[2] <= 0.2, "{costs:?}");
+
+    let unmet = tune(Some(Target::Cost(0.01)), None, &other.training()).unwrap();
+    let (target, expected, _) = unmet.cascade().unwrap();
+    assert!(!expected.meets(target) && expected.cost == 0.05, "{expected}");
+    let dear = tune(Some(Target::Cost(0.3)), Some(&[1.0, 1.0]), &other.training()).unwrap();
+    assert_eq!(dear.cascade().unwrap().1.cost, 0.5, "the seconds given count");
+    assert!(matches!(tune(None, Some(&[1.0]), &other.training()), Err(FitError::Costs { costs: 1, systems: 2 })));
+    let stranger = World::new(&[1.0, 1.0, 1.0], theses, 20, 1);
+    assert!(matches!(tune(None, None, &stranger.training()), Err(FitError::NoCascade)));
+    let wrong = fitted.clone().with_cascade_band([0.6, 0.4]).unwrap_err();
+    assert!(matches!(wrong, FittedError::Parameters { method: "cascade", .. }));
+}
+
+#[test]
+fn where_the_cheap_system_is_silent_the_dear_one_can_still_be_asked() {
+    let mut world = World::new(&[0.7, 1.3], 2, 300, 43);
+    world.scores[0].fill(0.0);
+    let options = FitOptions { seconds: vec![1.0, 19.0], target: Target::Loss(0.0), folds: 3 };
+    let fitted = fit(find("cascade").unwrap(), &world.training(), &options).unwrap();
+    let (target, expected, _) = fitted.cascade().unwrap();
+    assert!(expected.meets(target) && expected.reached[1] > 0.5, "{expected}");
+}
+
+#[test]
+fn a_cascade_takes_stacks_only_where_they_beat_the_mean() {
+    let stages = |skills: &[f64]| {
+        let world = World::new(skills, 2, 500, 37);
+        let mut seconds = vec![1.0; skills.len()];
+        seconds[skills.len() - 1] = 50.0;
+        let options = FitOptions { seconds, folds: 3, ..FitOptions::default() };
+        let fitted = fit(find("cascade").unwrap(), &world.training(), &options).unwrap();
+        assert_eq!(Fitted::from_toml(&fitted.to_toml()).unwrap().to_toml(), fitted.to_toml());
+        fitted.cascade().unwrap().2
+    };
+    let noisy = stages(&[0.7, 0.0, 0.0, 1.0]);
+    assert_eq!(noisy, "system-0, system-1, system-2, then system-3; each stage combines by a stack");
+    let alike = stages(&[0.8, 0.8, 0.8]);
+    assert_eq!(alike, "system-0, system-1, then system-2; each stage combines by their plain mean");
 }
 
 /// Answers with the scores of a made-up system; the paragraph's text is its row. Counts what it is asked.
@@ -357,11 +443,14 @@ struct Replay {
     theses: usize,
     asked: AtomicUsize,
     fails: bool,
+    /// Time that it takes for a paragraph.
+    pause: Duration,
 }
 
 impl Classifier for Replay {
     fn classify(&self, batch: &Batch<'_>, out: &mut Output) -> Result<(), ClassifierError> {
         self.asked.fetch_add(batch.len(), Ordering::Relaxed);
+        std::thread::sleep(self.pause * batch.len() as u32);
         for (i, unit) in batch.units.iter().enumerate() {
             let row: usize = unit.text.parse().unwrap();
             if self.fails && row.is_multiple_of(5) {
@@ -390,7 +479,8 @@ fn a_run_with_a_cascade_spares_systems_and_changes_nothing() {
         let replays: Vec<Arc<Replay>> = (0..2)
             .map(|s| {
                 let scores = world.scores[s].clone();
-                Arc::new(Replay { scores, theses, asked: AtomicUsize::new(0), fails: fails && s == 0 })
+                let (asked, pause) = (AtomicUsize::new(0), Duration::ZERO);
+                Arc::new(Replay { scores, theses, asked, fails: fails && s == 0, pause })
             })
             .collect();
         let systems: Vec<System> = replays
@@ -411,14 +501,18 @@ fn a_run_with_a_cascade_spares_systems_and_changes_nothing() {
         };
         let (full, summary) = all(None, 2);
         assert_eq!((summary.stages.len(), summary.stages[0].paragraphs), (1, 900));
-        assert!(summary.stages_in_words(&systems).is_empty());
+        assert_eq!(stages_in_words(&summary.stages, &systems), None);
         assert_eq!(replays[1].asked.swap(0, Ordering::Relaxed), 900);
         let (spared, summary) = all(judge.gate(), 3);
         let asked = replays[1].asked.load(Ordering::Relaxed);
         assert!(asked > 0 && asked < 800, "{asked}");
         assert_eq!(summary.stages.iter().map(|s| s.paragraphs).collect::<Vec<_>>(), [900, asked]);
-        let words = summary.stages_in_words(&systems);
-        assert!(words[1].starts_with(&format!("stage 2 (system-1): {asked} paragraphs (")), "{words:?}");
+        let words = stages_in_words(&summary.stages, &systems).unwrap();
+        assert!(words.starts_with("stage 1 (system-0): 900 paragraphs (100 %), "), "{words}");
+        assert!(words.contains(&format!("; stage 2 (system-1): {asked} paragraphs (")), "{words}");
+        let gate = judge.gate().unwrap();
+        let depth = |row: &Labelled| gate.depth(&row.verdicts.iter().map(|v| v.scores.as_slice()).collect::<Vec<_>>());
+        assert_eq!(full.iter().filter(|row| depth(row) == 2).count(), asked, "what all scores tell is what was run");
         assert_eq!((summary.systems[1].judged, summary.systems[1].spared), (asked, 900 - asked));
         assert_eq!(summary.systems[0].failed, if fails { 180 } else { 0 });
         for (i, (full, spared)) in full.iter().zip(&spared).enumerate() {
@@ -430,4 +524,39 @@ fn a_run_with_a_cascade_spares_systems_and_changes_nothing() {
             assert_eq!(verdict.spared, verdict.scores.iter().all(|s| s.is_nan()));
         }
     }
+}
+
+#[test]
+fn a_slow_system_is_found_by_its_measured_time_and_spared() {
+    let (theses, rows) = (3, 300);
+    let taxonomy = taxonomy(theses);
+    let world = World::new(&[1.1, 1.1, 1.6], theses, rows, 41);
+    let systems: Vec<System> = (0..3)
+        .map(|s| {
+            let pause = Duration::from_millis(if s == 2 { 4 } else { 0 });
+            let (scores, asked) = (world.scores[s].clone(), AtomicUsize::new(0));
+            let replay = Replay { scores, theses, asked, fails: false, pause };
+            System::new(format!("system-{s}"), Kind::Plugin, Arc::new(replay))
+        })
+        .collect();
+    let summary = |gate| {
+        let options = Options { threads: 1, evidence: false, gate, ..Options::default() };
+        let paragraphs = (0..rows).map(|i| Paragraph { text: i.to_string(), ..Paragraph::default() });
+        run(paragraphs, &systems, &taxonomy, &options, |_| Ok::<_, ()>(())).unwrap()
+    };
+    let all = summary(None);
+    let seconds: Vec<f64> = all.systems.iter().map(|s| s.seconds / rows as f64).collect();
+    let mut stages = stages_by_cost(&seconds);
+    stages[0].sort_unstable();
+    assert_eq!(stages, [vec![0, 1], vec![2]], "{seconds:?}");
+
+    let options = FitOptions { seconds, folds: 3, target: Target::Loss(0.02) };
+    let fitted = fit(find("cascade").unwrap(), &world.training(), &options).unwrap();
+    let judge = Judge::new(&systems, find("cascade").unwrap(), Some(&fitted), &taxonomy, None).unwrap();
+    assert_eq!(judge.origin(), "chosen with the band");
+    let spared = summary(judge.gate());
+    let share = spared.stages[1].paragraphs as f64 / rows as f64;
+    assert!(share > 0.0 && share < 0.9, "{share}");
+    assert!(spared.stages[1].seconds < 0.95 * all.systems[2].seconds, "{spared:?}");
+    assert_eq!(spared.stages[0].paragraphs, rows);
 }

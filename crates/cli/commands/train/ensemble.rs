@@ -14,12 +14,14 @@ use lundian_runner::aggregate::{
 use lundian_runner::{Options, System};
 
 use crate::Outcome;
-use crate::cli::{Global, Systems};
+use crate::cli::{CascadeTarget, Global, Systems};
 use crate::config::Config;
 use crate::output::{self, Sink};
 use crate::scoring::{self, Scored};
 use crate::systems;
 
+/// Paragraphs that all systems judge before their time is taken: the first batch pays for what is read or made once.
+const WARM_UP: usize = 32;
 /// The bundled plugin that can score its own training samples as if it had not seen them.
 const CROSS_FITTED: &str = "linear";
 
@@ -38,6 +40,8 @@ pub(crate) struct Args {
     /// Further labelled samples to measure the aggregates on; the figures are stored with them (repeatable)
     #[arg(long, value_name = "FILE")]
     test: Vec<PathBuf>,
+    #[command(flatten)]
+    target: CascadeTarget,
     /// How the scores were made, in words, to be stored with what is learned
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -67,12 +71,15 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
     let tuning = scoring::read_gold(&[&args.tune], &taxonomy)?;
     scoring::refuse_overlap(&samples, &tuning)?;
+    score(&samples[..samples.len().min(WARM_UP)], &fitted)?;
     let scored = score(&samples, &fitted)?;
     let mut scores = matrices(&scored, systems.len());
     cross_fit(args, &systems, &samples, &taxonomy, &config, &mut scores)?;
     let training = training(&panel, &samples, &scores)?;
     let per_paragraph = scored.iter().take(systems.len()).map(|s| s.seconds / samples.len().max(1) as f64);
-    let fit_options = FitOptions { seconds: per_paragraph.collect(), ..FitOptions::default() };
+    let defaults = FitOptions::default();
+    let target = args.target.get().unwrap_or(defaults.target);
+    let fit_options = FitOptions { seconds: per_paragraph.collect(), target, ..defaults };
     for entry in AGGREGATES.iter().filter(|e| e.is_learned()) {
         match fit(entry, &training, &fit_options) {
             Ok(learned) => fitted.merge(learned),
@@ -95,6 +102,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Objective::MacroF1,
         &scoring::file_name(&args.tune),
     )?;
+    scoring::say_cascade(&fitted, &scoring::file_name(&args.tune), global.quiet);
 
     for path in [&args.tune].into_iter().chain(&args.test) {
         let samples = scoring::read_gold(&[path], &taxonomy)?;

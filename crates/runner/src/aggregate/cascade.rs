@@ -1,20 +1,22 @@
 //! A cascade: cheap systems first, the dear ones only for paragraphs that the cheap ones leave undecided.
 //!
-//! Each stage has a `stack` of all systems that have run by then, so that every stage gives
-//! probabilities on the same scale and one threshold serves all. A paragraph is undecided while the probability of any
-//! thesis lies within a band around that threshold, or while nobody has an opinion on a thesis. The band is chosen on
-//! cross-fitted scores: the cheapest that loses no more F1 than it may, or the best that costs no more than it may.
+//! Every stage combines all systems that have run by then, either by their plain mean or by a `stack`; whichever serves
+//! the samples better, by cross-fitted scores. A paragraph is undecided while the combined score of any thesis lies
+//! within a band around the threshold, or while nobody has an opinion on a thesis. The band is chosen with the
+//! threshold: the cheapest that loses no more F1 than it may, or the best that costs no more than it may.
 //!
 //! The decision that matters: [`Aggregate::combine`] looks at no score that a run with this cascade would not have asked
 //! for. A cascade can be evaluated on the scores of all its systems, and the figures are those of the spared run.
 
 use std::sync::Arc;
 
+use lundian_core::Thresholds;
 use lundian_eval::{Counts, macro_average, micro};
 use serde::{Deserialize, Serialize};
 
 use super::fitted::{FitOptions, Fitted, parameters, round};
 use super::logistic::{logit, sigmoid};
+use super::mean::mean;
 use super::stack::{Stack, StackFit, fit_systems};
 use super::training::{FitError, Training};
 use super::{Aggregate, AggregateError, CASCADE, Entry, Panel};
@@ -22,7 +24,7 @@ use crate::Gate;
 
 pub(super) const ENTRY: Entry = Entry {
     name: CASCADE,
-    doc: "a stack that asks slow systems only about paragraphs that the fast ones leave undecided",
+    doc: "a mean or stack that asks slow systems only about paragraphs that the fast ones leave undecided",
     build,
     fit: Some(fit),
     on_scale: false,
@@ -30,6 +32,8 @@ pub(super) const ENTRY: Entry = Entry {
 
 /// A stage begins at a system that takes this many times as long as all before it together.
 const JUMP: f64 = 3.0;
+/// Systems that take less than this share of the time of all are not worth a stage: sparing them saves nothing.
+const WORTH: f64 = 0.05;
 /// Steps of the band's ends from the threshold, in log-odds, and how many are tried.
 const STEP: f64 = 0.25;
 const STEPS: u32 = 24;
@@ -45,30 +49,79 @@ pub enum Target {
     Cost(f64),
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Loss(most) => write!(f, "a loss of at most {most} F1"),
+            Self::Cost(most) => write!(f, "a cost of at most {most} of the time of all systems"),
+        }
+    }
+}
+
 /// What a cascade has learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CascadeFit {
-    target: Target,
-    /// A probability from the first up to the second leaves a thesis undecided.
-    band: [f64; 2],
-    expected: Expected,
+    pub(super) target: Target,
+    /// A score from the first up to the second leaves a thesis undecided.
+    pub(super) band: [f64; 2],
+    pub(super) expected: Expected,
     stages: Vec<StageFit>,
 }
 
-/// What the cascade did to the samples that it was fitted on, by cross-fitted scores.
+/// What a cascade does to the samples that its band was chosen on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Expected {
-    /// Share of paragraphs that reached each stage.
-    reached: Vec<f64>,
+pub struct Expected {
+    /// Share of paragraphs that reach each stage.
+    pub reached: Vec<f64>,
     /// Share of the time of all systems on all paragraphs.
-    cost: f64,
-    macro_f1: f64,
-    micro_f1: f64,
-    /// The same, of all systems on all paragraphs.
-    full_macro_f1: f64,
-    full_micro_f1: f64,
+    pub cost: f64,
+    /// Mean F1 of the theses, in [0, 1].
+    pub macro_f1: f64,
+    /// F1 over all labels alike, in [0, 1].
+    pub micro_f1: f64,
+    /// Macro F1 of all systems on all paragraphs.
+    pub full_macro_f1: f64,
+    /// Micro F1 of all systems on all paragraphs.
+    pub full_micro_f1: f64,
+}
+
+impl Expected {
+    fn new(tried: &Tried, full: &Tried) -> Self {
+        Self {
+            reached: tried.reached.iter().copied().map(round).collect(),
+            cost: round(tried.cost),
+            macro_f1: round(tried.macro_f1),
+            micro_f1: round(tried.micro_f1),
+            full_macro_f1: round(full.macro_f1),
+            full_micro_f1: round(full.micro_f1),
+        }
+    }
+
+    /// Whether a band was found that keeps to the target; else the one in use comes nearest.
+    pub fn meets(&self, target: Target) -> bool {
+        let loss = (self.full_macro_f1 - self.macro_f1).max(self.full_micro_f1 - self.micro_f1);
+        let (value, most) = match target {
+            Target::Loss(most) => (loss, most),
+            Target::Cost(most) => (self.cost, most),
+        };
+        // The figures are rounded.
+        value <= most + 2e-4
+    }
+}
+
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let last = 100.0 * self.reached.last().copied().unwrap_or(1.0);
+        let cost = 100.0 * self.cost;
+        let Self { macro_f1, micro_f1, full_macro_f1, full_micro_f1, .. } = self;
+        write!(
+            f,
+            "{last:.0} % of paragraphs reach the last stage, {cost:.1} % of the time of all systems on all; macro F1 \
+             {macro_f1:.4} (all: {full_macro_f1:.4}), micro F1 {micro_f1:.4} (all: {full_micro_f1:.4})"
+        )
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,8 +131,9 @@ struct StageFit {
     systems: Vec<String>,
     /// Seconds that they take for a paragraph.
     seconds: f64,
-    /// Over the systems of this stage and those before it, in order.
-    stack: StackFit,
+    /// Over the systems of this stage and those before it, in order; their plain mean if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stack: Option<StackFit>,
 }
 
 impl CascadeFit {
@@ -93,7 +147,7 @@ impl CascadeFit {
         let mut seen = 0;
         for stage in &self.stages {
             seen += stage.systems.len();
-            if let Some(fault) = stage.stack.fault(seen) {
+            if let Some(fault) = stage.stack.as_ref().and_then(|s| s.fault(seen)) {
                 return Some(fault);
             }
         }
@@ -104,15 +158,16 @@ impl CascadeFit {
 }
 
 /// Stages of systems by the seconds that each takes for a paragraph: the cheapest first, a new stage where the next
-/// system costs several times what all before it cost together.
+/// system costs several times what all before it cost together and is a part of the whole that is worth sparing.
 pub fn stages_by_cost(seconds: &[f64]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..seconds.len()).collect();
     order.sort_by(|&a, &b| seconds[a].total_cmp(&seconds[b]));
+    let worth = WORTH * seconds.iter().sum::<f64>();
     let mut stages: Vec<Vec<usize>> = Vec::new();
     let mut before = 0.0;
     for system in order {
         match stages.last_mut() {
-            Some(stage) if seconds[system] <= JUMP * before => stage.push(system),
+            Some(stage) if seconds[system] <= (JUMP * before).max(worth) => stage.push(system),
             _ => stages.push(vec![system]),
         }
         before += seconds[system];
@@ -121,15 +176,9 @@ pub fn stages_by_cost(seconds: &[f64]) -> Vec<Vec<usize>> {
 }
 
 fn fit(training: &Training<'_>, options: &FitOptions, fitted: &mut Fitted) -> Result<(), FitError> {
-    let samples = training.samples(CASCADE)?;
+    training.samples(CASCADE)?;
     let (systems, theses) = (training.systems(), training.theses());
-    match options.target {
-        Target::Loss(loss) if !(loss >= 0.0 && loss.is_finite()) => {
-            return Err(FitError::Target("a loss of at least 0"));
-        }
-        Target::Cost(cost) if !(cost > 0.0 && cost <= 1.0) => return Err(FitError::Target("a cost in (0, 1]")),
-        _ => {}
-    }
+    check_target(options.target)?;
     if options.seconds.len() != systems || options.seconds.iter().any(|s| !(*s >= 0.0 && s.is_finite())) {
         return Err(FitError::Costs { costs: options.seconds.len(), systems });
     }
@@ -137,57 +186,161 @@ fn fit(training: &Training<'_>, options: &FitOptions, fitted: &mut Fitted) -> Re
     if stages.len() < 2 {
         return Err(FitError::OneStage(JUMP));
     }
-    let so_far = |stage: usize| -> Vec<usize> { stages[..=stage].concat() };
+    let so_far: Vec<Vec<usize>> = (0..stages.len()).map(|stage| stages[..=stage].concat()).collect();
     let seconds: Vec<f64> = stages.iter().map(|s| s.iter().map(|&i| options.seconds[i]).sum()).collect();
 
-    // Scores of each stage for the samples, each by stacks that have not seen its section.
-    let mut scores = vec![vec![f32::NAN; samples.len() * theses]; stages.len()];
+    // Means learn nothing; the stacks that score a sample have not seen its section.
+    let means = stage_scores(training, &so_far, &vec![Combiner::Mean; stages.len()]);
+    let mut stacked = vec![vec![f32::NAN; means[0].len()]; stages.len()];
     for (others, rows) in training.splits(options.folds)? {
-        for (stage, scores) in scores.iter_mut().enumerate() {
-            let systems = so_far(stage);
-            let stack = stack_in_order(&fit_systems(&others, &systems, options)?, &training.panel.theses);
-            for &row in &rows {
-                let all = training.row(row);
-                let some: Vec<&[f32]> = systems.iter().map(|&s| all[s]).collect();
-                scores[row * theses..(row + 1) * theses].copy_from_slice(&stack.scores(&some));
+        let stacks = stacks(&others, &so_far, options)?;
+        let combiners: Vec<Combiner> =
+            stacks.iter().map(|fit| Combiner::new(Some(fit), &training.panel.theses)).collect();
+        let held_out = training.among(rows);
+        for (scores, some) in stacked.iter_mut().zip(stage_scores(&held_out, &so_far, &combiners)) {
+            for &row in held_out.rows() {
+                let cells = row * theses..(row + 1) * theses;
+                scores[cells.clone()].copy_from_slice(&some[cells]);
             }
         }
     }
-    let trial = Trial { training, scores: &scores, seconds: &seconds };
-    let (band, outcome, full) = trial.choose(options.target);
-    let last = |stage: usize| -> Result<StageFit, FitError> {
-        Ok(StageFit {
-            systems: stages[stage].iter().map(|&s| training.panel.names[s].clone()).collect(),
-            seconds: seconds[stage],
-            stack: fit_systems(training, &so_far(stage), options)?,
-        })
+    let chosen = [&means, &stacked].map(|scores| {
+        let trial = Trial { training, scores, seconds: &seconds };
+        let threshold = trial.threshold();
+        (threshold, trial.choose(options.target, threshold))
+    });
+    // The plain mean has to be beaten.
+    let f1 = |(_, choice): &(f32, Choice)| choice.tried.macro_f1 + choice.tried.micro_f1;
+    let by_stacks = f1(&chosen[1]) > f1(&chosen[0]);
+    let (threshold, choice) = &chosen[usize::from(by_stacks)];
+    let fits: Vec<Option<StackFit>> = if by_stacks {
+        stacks(training, &so_far, options)?.into_iter().map(Some).collect()
+    } else {
+        vec![None; stages.len()]
+    };
+    let stage = |((systems, seconds), stack): ((&Vec<usize>, f64), Option<StackFit>)| {
+        let systems = systems.iter().map(|&s| training.panel.names[s].clone()).collect();
+        StageFit { systems, seconds, stack }
     };
     fitted.cascade = Some(CascadeFit {
         target: options.target,
-        band: band.map(|b| f64::from(b as f32)),
-        expected: Expected {
-            reached: outcome.reached.iter().copied().map(round).collect(),
-            cost: round(outcome.cost),
-            macro_f1: round(outcome.macro_f1),
-            micro_f1: round(outcome.micro_f1),
-            full_macro_f1: round(full.macro_f1),
-            full_micro_f1: round(full.micro_f1),
-        },
-        stages: (0..stages.len()).map(last).collect::<Result<_, _>>()?,
+        band: choice.band,
+        expected: Expected::new(&choice.tried, &choice.full),
+        stages: stages.iter().zip(seconds.iter().copied()).zip(fits).map(stage).collect(),
     });
+    let thresholds = Thresholds { origin: "chosen with the band".to_owned(), ..Thresholds::uniform(*threshold) };
+    fitted.thresholds.insert(CASCADE.to_owned(), thresholds);
     Ok(())
 }
 
-/// A stack whose systems come in the order of its own lists.
-fn stack_in_order(fit: &StackFit, theses: &[String]) -> Stack {
-    fit.stack(theses, &(0..fit.systems()).collect::<Vec<_>>())
+fn check_target(target: Target) -> Result<(), FitError> {
+    match target {
+        Target::Loss(loss) if !(loss >= 0.0 && loss.is_finite()) => Err(FitError::Target("a loss of at least 0")),
+        Target::Cost(cost) if !(cost > 0.0 && cost <= 1.0) => Err(FitError::Target("a cost in (0, 1]")),
+        _ => Ok(()),
+    }
+}
+
+impl CascadeFit {
+    /// Scores of the last stage, `samples x theses`: what the threshold is chosen on.
+    pub(super) fn full_scores(&self, tuning: &Training<'_>) -> Vec<f32> {
+        self.scores(tuning).pop().unwrap_or_default()
+    }
+
+    /// Chooses the band anew for a target and a threshold, on samples that the stages were not fitted on. `seconds`, a
+    /// number a system of the panel, takes the place of the stored ones.
+    pub(super) fn tune(
+        &mut self,
+        tuning: &Training<'_>,
+        target: Target,
+        threshold: f32,
+        seconds: Option<&[f64]>,
+    ) -> Result<(), FitError> {
+        check_target(target)?;
+        if let Some(seconds) = seconds {
+            let stages = self.stages_of(tuning.panel);
+            for (stage, systems) in self.stages.iter_mut().zip(stages) {
+                stage.seconds = systems.iter().map(|&s| seconds[s]).sum();
+            }
+        }
+        let seconds: Vec<f64> = self.stages.iter().map(|s| s.seconds).collect();
+        let choice =
+            Trial { training: tuning, scores: &self.scores(tuning), seconds: &seconds }.choose(target, threshold);
+        (self.target, self.band) = (target, choice.band);
+        self.expected = Expected::new(&choice.tried, &choice.full);
+        Ok(())
+    }
+
+    /// What it is, in words: its stages, and how they combine.
+    pub(super) fn stages_in_words(&self) -> String {
+        let stages: Vec<String> = self.stages.iter().map(|s| s.systems.join(", ")).collect();
+        let by = if self.stages.iter().all(|s| s.stack.is_none()) { "their plain mean" } else { "a stack" };
+        format!("{}; each stage combines by {by}", stages.join(", then "))
+    }
+
+    /// By stage, the systems that it adds, as numbers of the panel, which has to be the one that it was fitted for.
+    fn stages_of(&self, panel: &Panel) -> Vec<Vec<usize>> {
+        let index = |name: &String| panel.names.iter().position(|n| n == name).unwrap_or_default();
+        self.stages.iter().map(|s| s.systems.iter().map(index).collect()).collect()
+    }
+
+    fn combiners(&self, theses: &[String]) -> Vec<Combiner> {
+        self.stages.iter().map(|s| Combiner::new(s.stack.as_ref(), theses)).collect()
+    }
+
+    fn scores(&self, tuning: &Training<'_>) -> Vec<Vec<f32>> {
+        let stages = self.stages_of(tuning.panel);
+        let so_far: Vec<Vec<usize>> = (0..stages.len()).map(|stage| stages[..=stage].concat()).collect();
+        stage_scores(tuning, &so_far, &self.combiners(&tuning.panel.theses))
+    }
+}
+
+/// A stack a stage, over all systems so far.
+fn stacks(training: &Training<'_>, so_far: &[Vec<usize>], options: &FitOptions) -> Result<Vec<StackFit>, FitError> {
+    so_far.iter().map(|systems| fit_systems(training, systems, options)).collect()
+}
+
+/// How a stage makes one score of several.
+#[derive(Clone, Debug)]
+enum Combiner {
+    Mean,
+    Stack(Stack),
+}
+
+impl Combiner {
+    fn new(stack: Option<&StackFit>, theses: &[String]) -> Self {
+        // The systems of a stage come in the order of the stack's own lists.
+        stack.map_or(Self::Mean, |fit| Self::Stack(fit.stack(theses, &(0..fit.systems()).collect::<Vec<_>>())))
+    }
+
+    fn scores(&self, scores: &[&[f32]]) -> Vec<f32> {
+        match self {
+            Self::Mean => mean(scores),
+            Self::Stack(stack) => stack.scores(scores),
+        }
+    }
+}
+
+/// By stage, the combined scores, `samples x theses`; NaN in rows that are not in `training`.
+fn stage_scores(training: &Training<'_>, so_far: &[Vec<usize>], combiners: &[Combiner]) -> Vec<Vec<f32>> {
+    let of_stage = |(systems, combiner): (&Vec<usize>, &Combiner)| {
+        let mut scores = vec![f32::NAN; training.cells()];
+        for &row in training.rows() {
+            let all = training.row(row);
+            let some: Vec<&[f32]> = systems.iter().map(|&s| all[s]).collect();
+            let at = row * training.theses();
+            scores[at..at + training.theses()].copy_from_slice(&combiner.scores(&some));
+        }
+        scores
+    };
+    so_far.iter().zip(combiners).map(of_stage).collect()
 }
 
 fn undecided(scores: &[f32], band: [f32; 2]) -> bool {
     scores.iter().any(|s| s.is_nan() || (band[0] <= *s && *s < band[1]))
 }
 
-/// Cross-fitted scores on which bands are tried.
+/// Scores of samples that the stages have not seen, on which bands are tried.
 struct Trial<'a> {
     training: &'a Training<'a>,
     /// By stage, `samples x theses`.
@@ -204,33 +357,39 @@ struct Tried {
     micro_f1: f64,
 }
 
+/// The best band.
+struct Choice {
+    band: [f64; 2],
+    tried: Tried,
+    /// What all systems on all paragraphs do.
+    full: Tried,
+}
+
 impl Trial<'_> {
-    /// The best band, what it does, and what all systems on all paragraphs do.
-    fn choose(&self, target: Target) -> ([f64; 2], Tried, Tried) {
-        let threshold = self.threshold();
+    fn choose(&self, target: Target, threshold: f32) -> Choice {
         let full = self.outcome(threshold, |_, _| true);
         let at = logit(f64::from(threshold).clamp(1e-6, 1.0 - 1e-6));
-        let mut best: Option<([f64; 2], Tried, f64)> = None;
+        let mut best: Option<([f32; 2], Tried, f64)> = None;
         for down in 0..=STEPS {
             for up in 0..=STEPS {
-                let band = [sigmoid(at - STEP * f64::from(down)), sigmoid(at + STEP * f64::from(up))];
-                let ends = band.map(|b| b as f32);
-                let tried = self.outcome(threshold, |stage, row| undecided(self.row(stage, row), ends));
+                // The last step asks about everything, also where a system is silent and its score exactly 0.
+                let low = if down == STEPS { 0.0 } else { sigmoid(at - STEP * f64::from(down)) };
+                let band = [low, sigmoid(at + STEP * f64::from(up))].map(|end| end as f32);
+                let tried = self.outcome(threshold, |stage, row| undecided(self.row(stage, row), band));
                 let loss = (full.macro_f1 - tried.macro_f1).max(full.micro_f1 - tried.micro_f1);
                 // How far the target is missed comes first, then what the target leaves open.
                 let (missed, open) = match target {
                     Target::Loss(most) => ((loss - most).max(0.0), tried.cost),
                     Target::Cost(most) => ((tried.cost - most).max(0.0), loss),
                 };
-                let key = |m: f64, o: f64| if m > 0.0 { 1e3 + m } else { o };
-                let value = key(missed, open);
+                let value = if missed > 0.0 { 1e3 + missed } else { open };
                 if best.as_ref().is_none_or(|(_, _, v)| value < *v) {
                     best = Some((band, tried, value));
                 }
             }
         }
         let (band, tried, _) = best.expect("at least one band is tried");
-        (band, tried, full)
+        Choice { band: band.map(f64::from), tried, full }
     }
 
     /// The threshold with the best macro F1 for the scores of the last stage.
@@ -298,10 +457,11 @@ impl Trial<'_> {
 
 fn build(panel: &Panel, fitted: Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError> {
     let (fit, _) = parameters(CASCADE, panel, fitted, |f| f.cascade.as_ref())?;
-    let index = |name: &String| panel.names.iter().position(|n| n == name).unwrap_or_default();
-    let stages: Vec<Vec<usize>> = fit.stages.iter().map(|s| s.systems.iter().map(index).collect()).collect();
-    let stacks = fit.stages.iter().map(|s| stack_in_order(&s.stack, &panel.theses)).collect();
-    Ok(Box::new(Cascade(Arc::new(Plan { stages, stacks, band: fit.band.map(|b| b as f32) }))))
+    Ok(Box::new(Cascade(Arc::new(Plan {
+        stages: fit.stages_of(panel),
+        combiners: fit.combiners(&panel.theses),
+        band: fit.band.map(|b| b as f32),
+    }))))
 }
 
 #[derive(Debug)]
@@ -309,7 +469,7 @@ struct Plan {
     /// By stage, the systems that it adds, as numbers of the run's panel.
     stages: Vec<Vec<usize>>,
     /// By stage, over all systems so far.
-    stacks: Vec<Stack>,
+    combiners: Vec<Combiner>,
     band: [f32; 2],
 }
 
@@ -317,7 +477,7 @@ impl Plan {
     /// The scores after `stage`.
     fn scores(&self, stage: usize, scores: &[&[f32]]) -> Vec<f32> {
         let so_far: Vec<&[f32]> = self.stages[..=stage].iter().flatten().map(|&s| scores[s]).collect();
-        self.stacks[stage].scores(&so_far)
+        self.combiners[stage].scores(&so_far)
     }
 }
 

@@ -20,9 +20,6 @@ use super::{AGGREGATES, AggregateError, Entry, Panel};
 /// The format that this version writes, and the only one so far.
 const FORMAT: u32 = 1;
 
-/// What is built in, for the bundled plugins.
-const BUNDLED: &str = include_str!("../../../../models/ensemble/model.toml");
-
 /// Learned parameters of aggregates for one panel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -138,11 +135,6 @@ impl Fitted {
         }
     }
 
-    /// What was learned for the bundled plugins; see `models/ensemble`.
-    pub fn bundled() -> Self {
-        Self::from_toml(BUNDLED).expect("the built-in parameters are checked by a test")
-    }
-
     /// Takes over what `other`, fitted for the same panel, has learned.
     ///
     /// # Panics
@@ -244,7 +236,8 @@ impl Fitted {
         Ok(())
     }
 
-    /// Chooses a threshold for every aggregate, as it stands, on samples that it was not fitted on.
+    /// Chooses a threshold for every aggregate, as it stands, on samples that it was not fitted on; for the cascade with
+    /// the band that goes with it, see [`tune_cascade`](Self::tune_cascade).
     ///
     /// # Errors
     /// [`FitError::Unlabelled`], [`FitError::Unfit`].
@@ -256,13 +249,72 @@ impl Fitted {
         file: &str,
     ) -> Result<(), FitError> {
         let methods = self.methods();
-        for entry in AGGREGATES.iter().filter(|e| e.fit.is_none() || methods.contains(&e.name)) {
+        let usable = AGGREGATES.iter().filter(|e| e.fit.is_none() || methods.contains(&e.name));
+        for entry in usable.filter(|e| e.name != super::CASCADE) {
             let aggregate = entry.for_panel(tuning.panel, Some(self)).map_err(|e| FitError::Unfit(e.to_string()))?;
             let scores: Vec<f32> = tuning.rows().iter().flat_map(|&r| aggregate.combine(&tuning.row(r))).collect();
             let samples = tuning.samples(entry.name)?;
             self.thresholds.insert(entry.name.to_owned(), thresholds_for(samples, &scores, taxonomy, objective, file));
         }
+        if self.cascade.is_some() {
+            self.tune_cascade(tuning, taxonomy, None, None, objective, file)?;
+        }
         Ok(())
+    }
+
+    /// Chooses the threshold of the cascade anew, for the scores of all its systems, and around it the band that meets
+    /// `target` (the one that it has, if `None`); what its stages have learned stays. `seconds` are those that each
+    /// system of the panel takes for a paragraph; the stored ones, if `None`. The samples, named by `file`, must be such
+    /// as it was not fitted on.
+    ///
+    /// # Errors
+    /// [`FitError::NoCascade`], [`FitError::Costs`], [`FitError::Target`], [`FitError::Unlabelled`].
+    pub fn tune_cascade(
+        &mut self,
+        tuning: &Training<'_>,
+        taxonomy: &Taxonomy,
+        target: Option<cascade::Target>,
+        seconds: Option<&[f64]>,
+        objective: Objective,
+        file: &str,
+    ) -> Result<(), FitError> {
+        let systems = tuning.systems();
+        let fits = self.is_for(tuning.panel);
+        let cascade = self.cascade.as_mut().filter(|_| fits).ok_or(FitError::NoCascade)?;
+        if let Some(wrong) = seconds.filter(|s| s.len() != systems) {
+            return Err(FitError::Costs { costs: wrong.len(), systems });
+        }
+        let samples = tuning.samples(super::CASCADE)?;
+        let chosen = thresholds_for(samples, &cascade.full_scores(tuning), taxonomy, objective, file);
+        cascade.tune(tuning, target.unwrap_or(cascade.target), chosen.global, seconds)?;
+        self.thresholds.insert(super::CASCADE.to_owned(), chosen);
+        Ok(())
+    }
+
+    /// The cascade, if there is one: what it aims at, what it did to the samples that its band was chosen on, and, in
+    /// words, its stages.
+    pub fn cascade(&self) -> Option<(cascade::Target, &cascade::Expected, String)> {
+        self.cascade.as_ref().map(|c| (c.target, &c.expected, c.stages_in_words()))
+    }
+
+    /// The combined scores, from the first up to the second, that leave a thesis undecided for the cascade.
+    pub fn cascade_band(&self) -> Option<[f64; 2]> {
+        self.cascade.as_ref().map(|c| c.band)
+    }
+
+    /// The same parameters with another band for the cascade, where there is one; see
+    /// [`tune_cascade`](Self::tune_cascade).
+    ///
+    /// # Errors
+    /// [`FittedError::Parameters`] if it is no band between 0 and 1.
+    pub fn with_cascade_band(mut self, band: [f64; 2]) -> Result<Self, FittedError> {
+        if let Some(cascade) = &mut self.cascade {
+            cascade.band = band;
+            if let Some(fault) = cascade.fault(&self.panel) {
+                return Err(FittedError::Parameters { method: super::CASCADE, fault });
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -330,24 +382,32 @@ pub enum FittedError {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
-    fn what_is_built_in_can_be_read_and_every_thesis_is_in_the_taxonomy() {
-        let fitted = Fitted::bundled();
+    fn every_shipped_file_can_be_read_and_its_theses_are_in_the_taxonomy() {
         let taxonomy = Taxonomy::china_economy();
-        let panel = Panel {
-            names: fitted.panel.clone(),
-            theses: taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
-            thresholds: vec![vec![0.5; taxonomy.len()]; fitted.panel.len()],
-        };
-        let learned = fitted.methods();
-        assert!(["weighted", "stack", "dawid-skene"].iter().all(|m| learned.contains(m)));
-        for entry in AGGREGATES.iter().filter(|e| !e.is_learned() || learned.contains(&e.name)) {
-            let aggregate = entry.for_panel(&panel, Some(&fitted)).unwrap();
-            assert!(aggregate.thresholds().origin.contains("chosen on"), "{}", entry.name);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/ensemble");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+        assert!(!files.is_empty());
+        for path in files {
+            let fitted = Fitted::from_toml(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let panel = Panel {
+                names: fitted.panel.clone(),
+                theses: taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
+                thresholds: vec![vec![0.5; taxonomy.len()]; fitted.panel.len()],
+            };
+            let learned = fitted.methods();
+            assert!(["weighted", "stack", "dawid-skene"].iter().all(|m| learned.contains(m)), "{}", path.display());
+            for entry in AGGREGATES.iter().filter(|e| !e.is_learned() || learned.contains(&e.name)) {
+                let aggregate = entry.for_panel(&panel, Some(&fitted)).unwrap();
+                assert!(aggregate.thresholds().origin.contains("chosen on"), "{}: {}", path.display(), entry.name);
+            }
+            let weighted = fitted.weighted.unwrap();
+            assert!(weighted.slugs().all(|slug| taxonomy.index(slug).is_some()), "{}", path.display());
         }
-        let weighted = fitted.weighted.unwrap();
-        assert!(weighted.slugs().all(|slug| taxonomy.index(slug).is_some()));
     }
 }

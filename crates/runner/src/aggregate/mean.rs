@@ -14,9 +14,14 @@ struct Mean;
 
 impl Aggregate for Mean {
     fn combine(&self, scores: &[&[f32]]) -> Vec<f32> {
-        fold_present(scores, |_, present| {
-            let sum: f32 = present.iter().map(|(_, s)| s).sum();
-            sum / present.len() as f32
-        })
+        mean(scores)
     }
+}
+
+/// The mean of the scores that there are; NaN where there are none.
+pub(super) fn mean(scores: &[&[f32]]) -> Vec<f32> {
+    fold_present(scores, |_, present| {
+        let sum: f32 = present.iter().map(|(_, s)| s).sum();
+        sum / present.len() as f32
+    })
 }

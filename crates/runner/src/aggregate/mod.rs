@@ -30,7 +30,8 @@ pub use training::{FitError, Training};
 const WEIGHTED: &str = "weighted";
 const STACK: &str = "stack";
 const DAWID_SKENE: &str = "dawid-skene";
-const CASCADE: &str = "cascade";
+/// The word that `--aggregate` takes for the cascade, the one aggregate with a target.
+pub const CASCADE: &str = "cascade";
 
 /// Combines the systems' scores of one paragraph.
 pub trait Aggregate: Send + Sync {

@@ -85,6 +85,11 @@ impl<'a> Training<'a> {
         self.panel.theses.len()
     }
 
+    /// Cells of a score matrix, seen or not.
+    pub(super) fn cells(&self) -> usize {
+        self.scores.first().map_or(0, |s| s.len())
+    }
+
     pub(super) fn score(&self, system: usize, row: usize, thesis: usize) -> f32 {
         self.scores[system][row * self.theses() + thesis]
     }
@@ -220,10 +225,13 @@ pub enum FitError {
         /// Systems of the panel.
         systems: usize,
     },
+    /// No cascade to tune.
+    #[error("there is no cascade for these systems to tune: fit one first with `lundian train ensemble`")]
+    NoCascade,
     /// A target that is none.
     #[error("the target of a cascade must be {0}")]
     Target(&'static str),
     /// Nothing can be saved.
-    #[error("cascade has nothing to spare: no system of this panel costs {0} times the ones before it")]
+    #[error("cascade has nothing to spare: no system of this panel costs more than {0} times the ones before it")]
     OneStage(f64),
 }
