@@ -177,6 +177,108 @@ fn annotators_who_share_nothing_get_no_number() {
     home.run(&["agreement", &a, &b]).exits(0);
 }
 
+/// A cascade of the two plugins by their mean, as `train ensemble` would write it.
+const CASCADE: &str = r#"
+format = 1
+panel = ["rules", "linear"]
+
+[thresholds.cascade]
+global = 0.3
+origin = "made up"
+
+[cascade]
+target = { loss = 0.02 }
+band = [0.1, 0.5]
+
+[cascade.expected]
+reached = [1.0, 0.5]
+cost = 0.6
+macro_f1 = 0.5
+micro_f1 = 0.5
+full_macro_f1 = 0.5
+full_micro_f1 = 0.5
+
+[[cascade.stages]]
+systems = ["linear"]
+seconds = 0.00003
+
+[[cascade.stages]]
+systems = ["rules"]
+seconds = 0.01
+"#;
+
+#[test]
+fn a_cascade_says_how_far_paragraphs_went_and_takes_the_time_of_what_it_asked() {
+    let home = Home::new();
+    let args = ["--ensemble", &home.file("cascade.toml", CASCADE), "-p", "rules", "-p", "linear"];
+    let gold = data("gold.jsonl");
+    let classify = ["classify", &gold, "-f", "jsonl", "--aggregate", "cascade", "--why"];
+    let run = home.run(&[&classify[..], &args].concat()).exits(0);
+    let null = |row: &Value| row["systems"]["rules"].as_object().unwrap().values().next().is_some_and(Value::is_null);
+    let spared = run.rows().iter().filter(|row| null(row)).count();
+    let asked = 61 - spared;
+    assert!(asked > 0 && spared > 0, "{asked} asked");
+    let line = "cascade: stage 1 (linear): 61 paragraphs (100 %), ";
+    let lines: Vec<&str> = run.stderr.lines().filter(|l| l.starts_with(line)).collect();
+    assert!(
+        lines.len() == 1 && lines[0].contains(&format!("; stage 2 (rules): {asked} paragraphs (")),
+        "{}",
+        run.stderr
+    );
+    assert!(home.run(&[&classify[..], &args, &["--quiet"]].concat()).exits(0).stderr.is_empty());
+
+    let evaluate = ["evaluate", "--gold", &gold, "-f", "json", "--draws", "0", "--aggregate", "cascade"];
+    let run = home.run(&[&evaluate[..], &args].concat()).exits(0).says(&[&format!("(rules): {asked} paragraphs")]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let seconds = |name: &str| system(&report, name)["seconds"].as_f64().unwrap();
+    let least = seconds("linear") + seconds("rules") * asked as f64 / 61.0;
+    assert!(seconds("cascade") >= least && seconds("cascade") < least + seconds("rules") / 2.0);
+    assert!(seconds("mean") >= seconds("rules") + seconds("linear"));
+    assert!(home.run(&[&evaluate[..], &args, &["-q"]].concat()).exits(0).stderr.is_empty());
+}
+
+#[test]
+fn the_band_of_a_cascade_is_tuned_and_honoured() {
+    let home = Home::new();
+    let args = ["--ensemble", &home.file("cascade.toml", CASCADE), "-p", "rules", "-p", "linear"];
+    let gold = data("gold.jsonl");
+    let asked = |thresholds: &str| {
+        let classify = ["classify", &gold, "-f", "jsonl", "--aggregate", "cascade", "--thresholds", thresholds];
+        let said = home.run(&[&classify[..], &args].concat()).exits(0).stderr;
+        let (_, after) = said.split_once("; stage 2 (rules): ").unwrap();
+        after.split_once(' ').unwrap().0.parse::<usize>().unwrap()
+    };
+    let find = ["find-threshold", "--tune", &gold, "--aggregate", "cascade", "-o", "t.toml"];
+    let tune = |target: &[&str]| home.run(&[&find[..], &args, target].concat()).exits(0);
+    let said = tune(&["--loss", "0"]).says(&["linear, then rules; each stage combines by their plain mean"]).stderr;
+    assert!(said.contains("cascade on gold.jsonl: ") && said.contains("% of the time of all systems"), "{said}");
+    let written = std::fs::read_to_string(home.work().join("t.toml")).unwrap();
+    assert!(written.contains("\ncascade_band = [") && written.contains("[systems.cascade]"), "{written}");
+    let careful = asked("t.toml");
+    tune(&["--loss", "0.2"]);
+    let careless = asked("t.toml");
+    assert!(careless < careful, "{careless} {careful}");
+    // Without a target it is the one that the cascade was fitted with.
+    assert!(home.run(&[&find[..], &args, &["-q"]].concat()).exits(0).stderr.is_empty());
+    assert!((careless..=careful).contains(&asked("t.toml")));
+    tune(&["--cost", "0.0001"]).says(&["no band of the cascade keeps to a cost of at most 0.0001"]);
+
+    // A file for other plugins says nothing about these.
+    let other = std::fs::read_to_string(home.work().join("t.toml")).unwrap().replace("\"linear\"", "\"other\"");
+    home.file("other.toml", &other);
+    assert_eq!(asked("other.toml"), {
+        home.file("none.toml", "format = 1\npanel = []\n[systems]\n");
+        asked("none.toml")
+    });
+    home.file("bad.toml", "format = 1\npanel = [\"rules\", \"linear\"]\ncascade_band = [0.6, 0.4]\n[systems]\n");
+    let classify = ["classify", &gold, "--aggregate", "cascade", "--thresholds", "bad.toml"];
+    home.run(&[&classify[..], &args].concat()).exits(2).says(&["bad.toml", "band 0.6 to 0.4"]);
+    home.run(&[&find[..], &args, &["--loss", "0.1", "--cost", "0.5"]].concat()).exits(2).says(&["cannot be used with"]);
+    home.run(&[&find[..], &args, &["--cost", "0"]].concat()).exits(2).says(&["no time"]);
+    let plain = ["find-threshold", "--tune", &gold, "--loss", "0.1", "-p", "rules"];
+    home.run(&plain).exits(2).says(&["--aggregate cascade"]);
+}
+
 #[test]
 fn a_run_can_be_repeated_from_its_manifest() {
     let home = Home::new();

@@ -49,6 +49,12 @@ fn an_ensemble_is_learned_and_used() {
     let run = home.run(&[&args[..], &panel].concat()).exits(0);
     let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(value["judge"], "weighted");
+    // A cascade of these two has nothing to spare, or too little to learn from, whatever it should aim at.
+    for target in [["--loss", "0.05"], ["--cost", "0.5"]] {
+        home.run(&[&train[..], &panel, &target].concat()).exits(0).says(&["cascade is left out"]);
+    }
+    home.run(&[&train[..], &panel, &["--loss", "0", "--cost", "1"]].concat()).exits(2).says(&["cannot be used with"]);
+    home.run(&[&train[..], &panel, &["--loss", "1.5"]].concat()).exits(2).says(&["not between 0 and 1"]);
     // It was learned for these two, and says so to any other panel.
     home.run(&["train", "ensemble", "--gold", &gold, "--tune", &tune, "-p", "rules", "-o", "x"])
         .exits(2)
