@@ -67,12 +67,12 @@ pub(crate) struct Systems {
 #[derive(Args, Clone, Copy, Debug)]
 #[group(multiple = false)]
 pub(crate) struct CascadeTarget {
-    /// For the cascade: the most macro or micro F1 that may be lost against asking all plugins about all paragraphs; the
-    /// cheapest way to lose no more is chosen [default: what it was fitted with, and 0.01 when it is fitted]
+    /// Most macro or micro F1 that the cascade may lose against asking all plugins about all paragraphs; it spends as
+    /// little time as that allows [default: what it was fitted with, and 0.01 when it is fitted]
     #[arg(long, value_name = "0..1", help_heading = "Cascade", value_parser = share)]
     loss: Option<f64>,
-    /// For the cascade: the most time that may be spent, as a share of that of all plugins on all paragraphs; the best
-    /// way to spend no more is chosen
+    /// Most time that the cascade may spend, as a share of that of all plugins on all paragraphs; it loses as little F1
+    /// as that allows
     #[arg(long, value_name = "0..1", help_heading = "Cascade", value_parser = share_above_0)]
     cost: Option<f64>,
 }
