@@ -325,21 +325,19 @@ impl<'a> Job<'a> {
         self.counts.features(among, self.params.min_df, self.params.max_features)
     }
 
-    /// One plane per thesis, from the samples numbered `among`. With L1, every feature is one that a thesis uses.
+    /// One plane per thesis, from the samples numbered `among`. With L1, over features that a thesis has a use for.
     ///
-    /// A feature that none uses still takes part in the length that a vector is divided by, and cannot just be left
-    /// out: planes are fitted anew without it until there is none.
+    /// A feature of no use still takes part in the length that a vector is divided by, and cannot just be left out:
+    /// planes are fitted anew without it. The few that are of no use only then stay.
     fn fit(&self, among: &[usize]) -> (Features, Vec<Plane>) {
-        let mut features = self.features(among);
-        loop {
-            let planes = self.planes(&features, among);
-            let used = |feature: usize| planes.iter().any(|plane| plane.weights[feature] != 0.0);
-            let pruned = features.retain(used);
-            if self.params.l1_ratio == 0.0 || pruned.df.len() == features.df.len() {
-                return (features, planes);
-            }
-            features = pruned;
+        let features = self.features(among);
+        let planes = self.planes(&features, among);
+        if self.params.l1_ratio == 0.0 {
+            return (features, planes);
         }
+        let features = features.retain(|feature| planes.iter().any(|plane| plane.weights[feature] != 0.0));
+        let planes = self.planes(&features, among);
+        (features, planes)
     }
 
     /// One plane per thesis over `features`, from the samples numbered `among`.
