@@ -17,8 +17,8 @@ pub struct Params {
     /// What the loss of one sample costs, against the penalty on the weights (scikit-learn's `C`); above 0.
     pub c: f64,
     /// The part of L1 in the penalty, in [0, 1] (scikit-learn's `l1_ratio`): 0 penalises half the squared weights, 1 their
-    /// absolute values, anything between is the elastic net. Above 0 most weights become zero, n-grams that no thesis
-    /// uses leave the model, and biases are not penalised.
+    /// absolute values, anything between is the elastic net. Above 0 most weights become zero, n-grams of no use to any
+    /// thesis leave the model, and biases are not penalised.
     pub l1_ratio: f64,
     /// How many times more a sample that argues the thesis costs than one that does not; above 0.
     pub positive_weight: f64,
