@@ -280,6 +280,26 @@ fn the_band_of_a_cascade_is_tuned_and_honoured() {
 }
 
 #[test]
+fn a_manifest_names_the_files_that_settings_name() {
+    let home = Home::new();
+    home.file("in.md", "产能过剩已经很严重。\n");
+    // Settings in another folder: their paths are relative to them.
+    std::fs::create_dir_all(home.work().join("set")).unwrap();
+    let pack = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/rules/packs/production.toml"));
+    home.file("set/pack.toml", pack.unwrap().replacen("\"production\"", "\"mine\"", 1));
+    home.file("set/lundian.toml", "[plugin.rules]\npacks = [\"pack.toml\"]\n");
+    let run = ["classify", "in.md", "-p", "rules", "--config", "set/lundian.toml", "-o", "out.jsonl"];
+    home.run(&run).exits(0);
+    let manifest = std::fs::read_to_string(home.work().join("out.jsonl.manifest.json")).unwrap();
+    assert!(manifest.contains("set/lundian.toml") && manifest.contains("set/pack.toml"), "{manifest}");
+    let mut pack = std::fs::read_to_string(home.work().join("set/pack.toml")).unwrap();
+    pack.push_str("\n# changed\n");
+    home.file("set/pack.toml", pack);
+    let run = home.run(&["--manifest", "out.jsonl.manifest.json"]).exits(1);
+    assert!(run.stdout.contains("input set/pack.toml has changed"), "{}", run.stdout);
+}
+
+#[test]
 fn a_run_can_be_repeated_from_its_manifest() {
     let home = Home::new();
     let input = home.file("in.md", "价格战越打越亏，仓库里的货堆到了屋顶。\n");

@@ -31,6 +31,9 @@ pub(crate) struct Config {
     pub(crate) plugin: BTreeMap<String, toml::Table>,
     /// Never allowed; here to say why.
     plugin_dir: Option<toml::Value>,
+    /// The settings file itself.
+    #[serde(skip)]
+    file: Option<PathBuf>,
 }
 
 impl Config {
@@ -60,7 +63,24 @@ impl Config {
                 *file = folder.join(&*file);
             }
         }
+        config.file = Some(path);
         Ok(config)
+    }
+
+    /// The folder of the settings file, which paths in it are relative to.
+    pub(crate) fn folder(&self) -> &Path {
+        self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+    }
+
+    /// Files besides the input that a run depends on, for its manifest: the settings file, what aggregates have learned,
+    /// and what the settings of plugins name, such as rule packs and the files of a model.
+    pub(crate) fn files(&self, ensemble: Option<&Path>) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
+        files.extend(ensemble.or(self.ensemble.as_deref()).map(Path::to_owned));
+        for table in self.plugin.values() {
+            add_files(&toml::Value::Table(table.clone()), self.folder(), &mut files);
+        }
+        files
     }
 
     /// The taxonomy: the flag's, else the file's, else the embedded one.
@@ -75,6 +95,26 @@ impl Config {
     /// The settings of the plugin `name` as JSON; null if there are none.
     pub(crate) fn plugin_settings(&self, name: &str) -> anyhow::Result<serde_json::Value> {
         self.plugin.get(name).map_or(Ok(serde_json::Value::Null), |table| Ok(serde_json::to_value(table)?))
+    }
+}
+
+/// Adds the files that strings in `value` name, relative to `folder`; of a folder, those that it holds.
+fn add_files(value: &toml::Value, folder: &Path, files: &mut Vec<PathBuf>) {
+    match value {
+        toml::Value::String(name) if !name.is_empty() => {
+            let path = folder.join(name);
+            if path.is_file() {
+                files.push(path);
+            } else if let Ok(entries) = std::fs::read_dir(&path) {
+                let mut held: Vec<PathBuf> =
+                    entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_file()).collect();
+                held.sort_unstable();
+                files.append(&mut held);
+            }
+        }
+        toml::Value::Array(values) => values.iter().for_each(|v| add_files(v, folder, files)),
+        toml::Value::Table(table) => table.values().for_each(|v| add_files(v, folder, files)),
+        _ => {}
     }
 }
 

@@ -195,13 +195,7 @@ pub(crate) fn read_gold_by_file<P: AsRef<Path>>(
 ) -> anyhow::Result<(Vec<Sample>, Vec<Range<usize>>)> {
     let mut samples: Vec<Sample> = Vec::new();
     let mut places = Vec::new();
-    let mut errors = 0;
-    for file in files {
-        let (read, diagnostics) = lundian_eval::read_gold(file.as_ref(), taxonomy);
-        for diagnostic in &diagnostics {
-            errors += usize::from(diagnostic.error);
-            output::say_diagnostic(diagnostic);
-        }
+    for read in read_each(files, taxonomy)? {
         places.push(samples.len()..samples.len() + read.len());
         samples.extend(read);
     }
@@ -209,8 +203,23 @@ pub(crate) fn read_gold_by_file<P: AsRef<Path>>(
     if let Some(twice) = samples.iter().find(|s| !ids.insert(s.paragraph.id.as_str())) {
         bail!("paragraph id {:?} stands in two gold files; give each paragraph an id of its own", twice.paragraph.id);
     }
+    Ok((samples, places))
+}
+
+/// Reads labelled samples, a list for each file; any error is fatal, after all have been said.
+pub(crate) fn read_each<P: AsRef<Path>>(files: &[P], taxonomy: &Taxonomy) -> anyhow::Result<Vec<Vec<Sample>>> {
+    let mut errors = 0;
+    let mut all = Vec::new();
+    for file in files {
+        let (read, diagnostics) = lundian_eval::read_gold(file.as_ref(), taxonomy);
+        for diagnostic in &diagnostics {
+            errors += usize::from(diagnostic.error);
+            output::say_diagnostic(diagnostic);
+        }
+        all.push(read);
+    }
     match errors {
-        0 => Ok((samples, places)),
+        0 => Ok(all),
         1 => bail!("there is an error in the labelled samples; nothing was scored"),
         n => bail!("there are {n} errors in the labelled samples; nothing was scored"),
     }

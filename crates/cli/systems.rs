@@ -130,7 +130,8 @@ pub(crate) fn build(systems: &Systems, global: &Global, config: &Config, taxonom
         let settings = config.plugin_settings(name)?;
         let setup = Setup::new(taxonomy, &settings);
         let (kind, version, sha256, classifier) = if let Some(bundled) = BUNDLED.iter().find(|b| b.name == name) {
-            let classifier = (bundled.create)(&setup).with_context(|| format!("plugin {name}"))?;
+            let classifier =
+                (bundled.create)(&setup.with_dir(config.folder())).with_context(|| format!("plugin {name}"))?;
             (bundled.kind, env!("CARGO_PKG_VERSION").to_owned(), None, classifier)
         } else if let Some(found) = installed.get(name) {
             let m = &found.manifest;

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::bail;
 use lundian_core::Sample;
 use lundian_eval::Ratings;
 use lundian_report::{AGREEMENT_FORMATS, Look};
@@ -12,6 +11,7 @@ use crate::Outcome;
 use crate::cli::{Destination, Global, choose_format, format_names};
 use crate::config::Config;
 use crate::output::{self, Sink};
+use crate::scoring;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
@@ -36,20 +36,11 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let taxonomy = Config::load(global)?.taxonomy(global)?;
     let output = args.destination.output.as_deref();
     let format = choose_format(AGREEMENT_FORMATS, args.format.as_deref(), output)?;
-    let mut files: Vec<(String, Vec<Sample>)> = Vec::new();
-    let mut errors = 0;
-    for path in &args.files {
-        let (samples, diagnostics) = lundian_eval::read_gold(path, &taxonomy);
-        for diagnostic in &diagnostics {
-            errors += usize::from(diagnostic.error);
-            output::say_diagnostic(diagnostic);
-        }
-        files.push((path.display().to_string(), samples));
-    }
-    if errors > 0 {
-        bail!("there are errors in the label files; nothing was compared");
-    }
-    let named: Vec<(&str, &[Sample])> = files.iter().map(|(name, s)| (name.as_str(), s.as_slice())).collect();
+    let names: Vec<String> = args.files.iter().map(|path| path.display().to_string()).collect();
+    // The same paragraph stands in several files: one for each who labelled it.
+    let files = scoring::read_each(&args.files, &taxonomy)?;
+    let named: Vec<(&str, &[Sample])> =
+        names.iter().zip(&files).map(|(name, samples)| (name.as_str(), samples.as_slice())).collect();
     let ratings = Ratings::of_files(&named, taxonomy.len());
     let threads = lundian_runner::Options::default().threads;
     let agreement = lundian_eval::agreement(&ratings, &taxonomy, args.draws, args.seed, threads);

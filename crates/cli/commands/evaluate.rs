@@ -132,7 +132,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     sink.write_all((format.write)(&evaluation, &samples, &look).as_bytes())?;
     sink.commit()?;
     if let Some(output) = output {
-        let inputs = [args.gold.clone(), args.tune.clone().into_iter().collect()].concat();
+        let mut inputs = args.gold.clone();
+        inputs.extend(args.tune.clone());
+        inputs.extend(config.files(args.systems.ensemble.as_deref()));
         let used = scored.iter().map(|s| (s.name.as_str(), &s.thresholds));
         Manifest::write(output, &inputs, &taxonomy, &plugins, used, Some(args.seed))?;
     }

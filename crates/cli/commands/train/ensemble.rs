@@ -148,7 +148,7 @@ fn cross_fit(
         bail!("--trained-on is about the plugin {CROSS_FITTED:?}, which is not in the panel");
     };
     let settings = config.plugin_settings(CROSS_FITTED)?;
-    let linear = Linear::create(&Setup::new(taxonomy, &settings))?;
+    let linear = Linear::create(&Setup::new(taxonomy, &settings).with_dir(config.folder()))?;
     let params = linear.model().params().clone().check()?;
     let all = scoring::read_gold(&args.trained_on, taxonomy)?;
     let held_out = lundian_linear::cross_fit(taxonomy, &all, &params, &mut |_| {})?;
