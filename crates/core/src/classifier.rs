@@ -171,7 +171,8 @@ pub struct Setup<'a> {
     pub taxonomy: &'a Taxonomy,
     /// The plugin's own settings, a JSON object; see [`Setup::config`].
     pub settings: &'a Value,
-    /// Folder of the plugin's own files, if it has one.
+    /// Folder that paths in the settings are relative to, if there is one: that of the plugin's own files; for a plugin
+    /// that is part of the program, that of the settings file.
     pub dir: Option<&'a Path>,
 }
 
@@ -181,7 +182,7 @@ impl<'a> Setup<'a> {
         Self { taxonomy, settings, dir: None }
     }
 
-    /// The same setup with the plugin's folder.
+    /// The same setup with a folder, see [`Setup::dir`].
     #[must_use]
     pub fn with_dir(mut self, dir: &'a Path) -> Self {
         self.dir = Some(dir);

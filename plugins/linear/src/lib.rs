@@ -68,7 +68,7 @@ const CANCEL_EVERY: usize = 64;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
-    /// Folder of a model of the user's own, relative to the plugin's folder; the one built in if not given.
+    /// Folder of a model of the user's own, relative to [`Setup::dir`]; the one built in if not given.
     model: Option<PathBuf>,
 }
 

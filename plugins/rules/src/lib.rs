@@ -44,11 +44,11 @@ const CALIBRATION: &str = include_str!("../calibration.toml");
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
-    /// Pack files of the user's own; relative to the plugin's folder.
+    /// Pack files of the user's own; relative to [`Setup::dir`].
     packs: Vec<PathBuf>,
     /// Whether the built-in packs are used.
     bundled: bool,
-    /// A calibration in place of the built-in one; relative to the plugin's folder.
+    /// A calibration in place of the built-in one; relative to [`Setup::dir`].
     calibration: Option<PathBuf>,
     /// One threshold for all theses in place of the calibration's.
     threshold: Option<f32>,

@@ -55,7 +55,7 @@ const TOGETHER: usize = 8;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
-    /// Folder of a model of the user's own, relative to the plugin's folder; the one built in if not given.
+    /// Folder of a model of the user's own, relative to [`Setup::dir`]; the one built in if not given.
     model: Option<PathBuf>,
     /// What is done with it.
     mode: Mode,

@@ -32,8 +32,8 @@ pub struct Params {
     pub shards: usize,
     /// Layers of the base that are kept, from below; 0 for all.
     pub layers: usize,
-    /// Layers that stay as they are, from below; all if there are not that many. What they give is computed once. Embeddings always stay: they are
-    /// what the model knows of words that no sample has.
+    /// Layers that stay as they are, from below; all if there are not that many. What they give is computed once.
+    /// Embeddings always stay: they are what the model knows of words that no sample has.
     pub freeze: usize,
     /// Learning rate of the uppermost layer; above 0.
     pub learning_rate: f64,
@@ -97,7 +97,7 @@ impl Default for Params {
 }
 
 impl Params {
-    /// For training the head only, which takes seconds and suits few samples.
+    /// For training the head only, which is quick and suits few samples.
     pub fn head_only() -> Self {
         Self { freeze: usize::MAX, epochs: 30, patience: 0, head_learning_rate: 0.01, ..Self::default() }
     }

@@ -48,8 +48,8 @@ pub(crate) struct Args {
     /// Change a parameter of training, such as epochs=4 or lengths.window=128 (repeatable)
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// Folder to write the model to, with a log of its training (train.jsonl) and its curves (train.html); use it with `[plugin.transformer] model = "DIR"` in
-    /// lundian.toml
+    /// Folder to write the model to, with a log of its training (train.jsonl) and its curves (train.html); use it with
+    /// `[plugin.transformer] model = "DIR"` in lundian.toml
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
 }
