@@ -408,6 +408,8 @@ fn a_band_is_tuned_for_another_target_and_its_stages_stay() {
     assert!(matches!(tune(None, None, &stranger.training()), Err(FitError::NoCascade)));
     let wrong = fitted.clone().with_cascade_band([0.6, 0.4]).unwrap_err();
     assert!(matches!(wrong, FittedError::Parameters { method: "cascade", .. }));
+    let idle = fitted.to_toml() + "\n[[cascade.stages]]\nsystems = []\nseconds = 1.0\n";
+    assert!(matches!(Fitted::from_toml(&idle), Err(FittedError::Parameters { method: "cascade", .. })));
 }
 
 #[test]

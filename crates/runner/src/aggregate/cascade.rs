@@ -1,9 +1,9 @@
 //! A cascade: cheap systems first, the dear ones only for paragraphs that the cheap ones leave undecided.
 //!
-//! Every stage combines all systems that have run by then, either by their plain mean or by a `stack`; whichever serves
-//! the samples better, by cross-fitted scores. A paragraph is undecided while the combined score of any thesis lies
-//! within a band around the threshold, or while nobody has an opinion on a thesis. The band is chosen with the
-//! threshold: the cheapest that loses no more F1 than it may, or the best that costs no more than it may.
+//! Every stage combines all systems that have run by then by their plain mean: no learned way has been seen to serve
+//! better. A paragraph is undecided while the combined score of any thesis lies within a band around the threshold, or
+//! while nobody has an opinion on a thesis. The band is chosen with the threshold: the cheapest that loses no more F1
+//! than it may, or the best that costs no more than it may.
 //!
 //! The decision that matters: [`Aggregate::combine`] looks at no score that a run with this cascade would not have asked
 //! for. A cascade can be evaluated on the scores of all its systems, and the figures are those of the spared run.
@@ -17,14 +17,13 @@ use serde::{Deserialize, Serialize};
 use super::fitted::{FitOptions, Fitted, parameters, round};
 use super::logistic::{logit, sigmoid};
 use super::mean::mean;
-use super::stack::{Stack, StackFit, fit_systems};
 use super::training::{FitError, Training};
 use super::{Aggregate, AggregateError, CASCADE, Entry, Panel};
 use crate::Gate;
 
 pub(super) const ENTRY: Entry = Entry {
     name: CASCADE,
-    doc: "a mean or stack that asks slow systems only about paragraphs that the fast ones leave undecided",
+    doc: "a mean that asks slow systems only about paragraphs that the fast ones leave undecided",
     build,
     fit: Some(fit),
     on_scale: false,
@@ -131,9 +130,6 @@ struct StageFit {
     systems: Vec<String>,
     /// Seconds that they take for a paragraph.
     seconds: f64,
-    /// Over the systems of this stage and those before it, in order; their plain mean if there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    stack: Option<StackFit>,
 }
 
 impl CascadeFit {
@@ -144,12 +140,8 @@ impl CascadeFit {
         }
         let mut named: Vec<&String> = self.stages.iter().flat_map(|s| &s.systems).collect();
         let mut wanted: Vec<&String> = panel.iter().collect();
-        let mut seen = 0;
-        for stage in &self.stages {
-            seen += stage.systems.len();
-            if let Some(fault) = stage.stack.as_ref().and_then(|s| s.fault(seen)) {
-                return Some(fault);
-            }
+        if self.stages.iter().any(|stage| stage.systems.is_empty()) {
+            return Some("a stage has no system".to_owned());
         }
         named.sort_unstable();
         wanted.sort_unstable();
@@ -177,7 +169,7 @@ pub fn stages_by_cost(seconds: &[f64]) -> Vec<Vec<usize>> {
 
 fn fit(training: &Training<'_>, options: &FitOptions, fitted: &mut Fitted) -> Result<(), FitError> {
     training.samples(CASCADE)?;
-    let (systems, theses) = (training.systems(), training.theses());
+    let systems = training.systems();
     check_target(options.target)?;
     if options.seconds.len() != systems || options.seconds.iter().any(|s| !(*s >= 0.0 && s.is_finite())) {
         return Err(FitError::Costs { costs: options.seconds.len(), systems });
@@ -189,46 +181,20 @@ fn fit(training: &Training<'_>, options: &FitOptions, fitted: &mut Fitted) -> Re
     let so_far: Vec<Vec<usize>> = (0..stages.len()).map(|stage| stages[..=stage].concat()).collect();
     let seconds: Vec<f64> = stages.iter().map(|s| s.iter().map(|&i| options.seconds[i]).sum()).collect();
 
-    // Means learn nothing; the stacks that score a sample have not seen its section.
-    let means = stage_scores(training, &so_far, &vec![Combiner::Mean; stages.len()]);
-    let mut stacked = vec![vec![f32::NAN; means[0].len()]; stages.len()];
-    for (others, rows) in training.splits(options.folds)? {
-        let stacks = stacks(&others, &so_far, options)?;
-        let combiners: Vec<Combiner> =
-            stacks.iter().map(|fit| Combiner::new(Some(fit), &training.panel.theses)).collect();
-        let held_out = training.among(rows);
-        for (scores, some) in stacked.iter_mut().zip(stage_scores(&held_out, &so_far, &combiners)) {
-            for &row in held_out.rows() {
-                let cells = row * theses..(row + 1) * theses;
-                scores[cells.clone()].copy_from_slice(&some[cells]);
-            }
-        }
-    }
-    let chosen = [&means, &stacked].map(|scores| {
-        let trial = Trial { training, scores, seconds: &seconds };
-        let threshold = trial.threshold();
-        (threshold, trial.choose(options.target, threshold))
-    });
-    // The plain mean has to be beaten.
-    let f1 = |(_, choice): &(f32, Choice)| choice.tried.macro_f1 + choice.tried.micro_f1;
-    let by_stacks = f1(&chosen[1]) > f1(&chosen[0]);
-    let (threshold, choice) = &chosen[usize::from(by_stacks)];
-    let fits: Vec<Option<StackFit>> = if by_stacks {
-        stacks(training, &so_far, options)?.into_iter().map(Some).collect()
-    } else {
-        vec![None; stages.len()]
-    };
-    let stage = |((systems, seconds), stack): ((&Vec<usize>, f64), Option<StackFit>)| {
-        let systems = systems.iter().map(|&s| training.panel.names[s].clone()).collect();
-        StageFit { systems, seconds, stack }
+    let trial = Trial { training, scores: &stage_scores(training, &so_far), seconds: &seconds };
+    let threshold = trial.threshold();
+    let choice = trial.choose(options.target, threshold);
+    let stage = |(systems, seconds): (&Vec<usize>, &f64)| StageFit {
+        systems: systems.iter().map(|&s| training.panel.names[s].clone()).collect(),
+        seconds: *seconds,
     };
     fitted.cascade = Some(CascadeFit {
         target: options.target,
         band: choice.band,
         expected: Expected::new(&choice.tried, &choice.full),
-        stages: stages.iter().zip(seconds.iter().copied()).zip(fits).map(stage).collect(),
+        stages: stages.iter().zip(&seconds).map(stage).collect(),
     });
-    let thresholds = Thresholds { origin: "chosen with the band".to_owned(), ..Thresholds::uniform(*threshold) };
+    let thresholds = Thresholds { origin: "chosen with the band".to_owned(), ..Thresholds::uniform(threshold) };
     fitted.thresholds.insert(CASCADE.to_owned(), thresholds);
     Ok(())
 }
@@ -271,11 +237,10 @@ impl CascadeFit {
         Ok(())
     }
 
-    /// What it is, in words: its stages, and how they combine.
+    /// Its stages, in words.
     pub(super) fn stages_in_words(&self) -> String {
         let stages: Vec<String> = self.stages.iter().map(|s| s.systems.join(", ")).collect();
-        let by = if self.stages.iter().all(|s| s.stack.is_none()) { "their plain mean" } else { "a stack" };
-        format!("{}; each stage combines by {by}", stages.join(", then "))
+        stages.join(", then ")
     }
 
     /// By stage, the systems that it adds, as numbers of the panel, which has to be the one that it was fitted for.
@@ -284,56 +249,26 @@ impl CascadeFit {
         self.stages.iter().map(|s| s.systems.iter().map(index).collect()).collect()
     }
 
-    fn combiners(&self, theses: &[String]) -> Vec<Combiner> {
-        self.stages.iter().map(|s| Combiner::new(s.stack.as_ref(), theses)).collect()
-    }
-
     fn scores(&self, tuning: &Training<'_>) -> Vec<Vec<f32>> {
         let stages = self.stages_of(tuning.panel);
         let so_far: Vec<Vec<usize>> = (0..stages.len()).map(|stage| stages[..=stage].concat()).collect();
-        stage_scores(tuning, &so_far, &self.combiners(&tuning.panel.theses))
-    }
-}
-
-/// A stack a stage, over all systems so far.
-fn stacks(training: &Training<'_>, so_far: &[Vec<usize>], options: &FitOptions) -> Result<Vec<StackFit>, FitError> {
-    so_far.iter().map(|systems| fit_systems(training, systems, options)).collect()
-}
-
-/// How a stage makes one score of several.
-#[derive(Clone, Debug)]
-enum Combiner {
-    Mean,
-    Stack(Stack),
-}
-
-impl Combiner {
-    fn new(stack: Option<&StackFit>, theses: &[String]) -> Self {
-        // The systems of a stage come in the order of the stack's own lists.
-        stack.map_or(Self::Mean, |fit| Self::Stack(fit.stack(theses, &(0..fit.systems()).collect::<Vec<_>>())))
-    }
-
-    fn scores(&self, scores: &[&[f32]]) -> Vec<f32> {
-        match self {
-            Self::Mean => mean(scores),
-            Self::Stack(stack) => stack.scores(scores),
-        }
+        stage_scores(tuning, &so_far)
     }
 }
 
 /// By stage, the combined scores, `samples x theses`; NaN in rows that are not in `training`.
-fn stage_scores(training: &Training<'_>, so_far: &[Vec<usize>], combiners: &[Combiner]) -> Vec<Vec<f32>> {
-    let of_stage = |(systems, combiner): (&Vec<usize>, &Combiner)| {
+fn stage_scores(training: &Training<'_>, so_far: &[Vec<usize>]) -> Vec<Vec<f32>> {
+    let of_stage = |systems: &Vec<usize>| {
         let mut scores = vec![f32::NAN; training.cells()];
         for &row in training.rows() {
             let all = training.row(row);
             let some: Vec<&[f32]> = systems.iter().map(|&s| all[s]).collect();
             let at = row * training.theses();
-            scores[at..at + training.theses()].copy_from_slice(&combiner.scores(&some));
+            scores[at..at + training.theses()].copy_from_slice(&mean(&some));
         }
         scores
     };
-    so_far.iter().zip(combiners).map(of_stage).collect()
+    so_far.iter().map(of_stage).collect()
 }
 
 fn undecided(scores: &[f32], band: [f32; 2]) -> bool {
@@ -457,19 +392,13 @@ impl Trial<'_> {
 
 fn build(panel: &Panel, fitted: Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError> {
     let (fit, _) = parameters(CASCADE, panel, fitted, |f| f.cascade.as_ref())?;
-    Ok(Box::new(Cascade(Arc::new(Plan {
-        stages: fit.stages_of(panel),
-        combiners: fit.combiners(&panel.theses),
-        band: fit.band.map(|b| b as f32),
-    }))))
+    Ok(Box::new(Cascade(Arc::new(Plan { stages: fit.stages_of(panel), band: fit.band.map(|b| b as f32) }))))
 }
 
 #[derive(Debug)]
 struct Plan {
     /// By stage, the systems that it adds, as numbers of the run's panel.
     stages: Vec<Vec<usize>>,
-    /// By stage, over all systems so far.
-    combiners: Vec<Combiner>,
     band: [f32; 2],
 }
 
@@ -477,7 +406,7 @@ impl Plan {
     /// The scores after `stage`.
     fn scores(&self, stage: usize, scores: &[&[f32]]) -> Vec<f32> {
         let so_far: Vec<&[f32]> = self.stages[..=stage].iter().flatten().map(|&s| scores[s]).collect();
-        self.combiners[stage].scores(&so_far)
+        mean(&so_far)
     }
 }
 
