@@ -287,11 +287,14 @@ fn a_manifest_names_the_files_that_settings_name() {
     std::fs::create_dir_all(home.work().join("set")).unwrap();
     let pack = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/rules/packs/production.toml"));
     home.file("set/pack.toml", pack.unwrap().replacen("\"production\"", "\"mine\"", 1));
-    home.file("set/lundian.toml", "[plugin.rules]\npacks = [\"pack.toml\"]\n");
+    home.file("set/other.toml", "");
+    let settings = "[plugin.rules]\npacks = [\"pack.toml\"]\n[plugin.linear]\nmodel = \"other.toml\"\n";
+    home.file("set/lundian.toml", settings);
     let run = ["classify", "in.md", "-p", "rules", "--config", "set/lundian.toml", "-o", "out.jsonl"];
     home.run(&run).exits(0);
     let manifest = std::fs::read_to_string(home.work().join("out.jsonl.manifest.json")).unwrap();
     assert!(manifest.contains("set/lundian.toml") && manifest.contains("set/pack.toml"), "{manifest}");
+    assert!(!manifest.contains("set/other.toml"), "a plugin that had no part: {manifest}");
     let mut pack = std::fs::read_to_string(home.work().join("set/pack.toml")).unwrap();
     pack.push_str("\n# changed\n");
     home.file("set/pack.toml", pack);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use lundian_core::Taxonomy;
+use lundian_runner::System;
 use serde::Deserialize;
 
 use crate::cli::Global;
@@ -72,12 +73,12 @@ impl Config {
         self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
     }
 
-    /// Files besides the input that a run depends on, for its manifest: the settings file, what aggregates have learned,
-    /// and what the settings of plugins name, such as rule packs and the files of a model.
-    pub(crate) fn files(&self, ensemble: Option<&Path>) -> Vec<PathBuf> {
+    /// Files besides the input that a run of `systems` depends on, for its manifest: the settings file, what aggregates
+    /// have learned, and what the settings of the systems name, such as rule packs and the files of a model.
+    pub(crate) fn files(&self, ensemble: Option<&Path>, systems: &[System]) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
         files.extend(ensemble.or(self.ensemble.as_deref()).map(Path::to_owned));
-        for table in self.plugin.values() {
+        for table in systems.iter().filter_map(|s| self.plugin.get(&s.name)) {
             add_files(&toml::Value::Table(table.clone()), self.folder(), &mut files);
         }
         files

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let lost = paragraphs.errors();
     let mut inputs = paragraphs.files();
     inputs.extend(args.thresholds.clone());
-    inputs.extend(config.files(args.systems.ensemble.as_deref()));
+    inputs.extend(config.files(args.systems.ensemble.as_deref(), &systems));
 
     let options = Options { gate: judge.gate(), ..systems::run_options(&args.systems, &config)? };
     let mut sink = Sink::open(args.destination.output.as_deref())?;

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let input = Paragraphs::open(&args.input, &config)?;
     let lost = input.errors();
     let mut inputs = input.files();
-    inputs.extend(config.files(args.systems.ensemble.as_deref()));
+    inputs.extend(config.files(args.systems.ensemble.as_deref(), &systems));
     let paragraphs: Vec<_> = input.collect();
     lost.refuse_nothing(paragraphs.len())?;
     let options = systems::run_options(&args.systems, &config)?;

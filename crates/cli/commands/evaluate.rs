@@ -134,7 +134,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if let Some(output) = output {
         let mut inputs = args.gold.clone();
         inputs.extend(args.tune.clone());
-        inputs.extend(config.files(args.systems.ensemble.as_deref()));
+        inputs.extend(config.files(args.systems.ensemble.as_deref(), &systems));
         let used = scored.iter().map(|s| (s.name.as_str(), &s.thresholds));
         Manifest::write(output, &inputs, &taxonomy, &plugins, used, Some(args.seed))?;
     }
