@@ -87,11 +87,6 @@ impl StackFit {
         std::iter::once(&self.shared).chain(self.theses.values()).find_map(|w| w.fault(systems))
     }
 
-    /// Number of systems that it was fitted for.
-    pub(super) fn systems(&self) -> usize {
-        self.shared.slope.len()
-    }
-
     /// The stack for the theses of a panel, of which system number `order[i]` of the parameters is the `i`th.
     pub(super) fn stack(&self, theses: &[String], order: &[usize]) -> Stack {
         Stack { weights: theses.iter().map(|slug| self.theses.get(slug).unwrap_or(&self.shared).flat(order)).collect() }

@@ -68,7 +68,7 @@ impl<'a> Training<'a> {
     }
 
     /// The same matrices, seen through some rows only.
-    pub(super) fn among(&self, rows: Vec<usize>) -> Self {
+    fn among(&self, rows: Vec<usize>) -> Self {
         Self { rows, ..self.clone() }
     }
 
