@@ -298,12 +298,9 @@ impl<'a> Trainer<'a> {
             (state, best) = self.restore(&checkpoint)?;
         }
         let log_path = self.job.out.join(LOG);
-        let mut log = fs::OpenOptions::new()
-            .create(true)
-            .append(state.epochs > 0)
-            .write(true)
-            .truncate(state.epochs == 0)
-            .open(&log_path)
+        let kept = if state.epochs > 0 { log_until(&log_path, state.step) } else { String::new() };
+        let mut log = fs::write(&log_path, kept)
+            .and_then(|()| fs::OpenOptions::new().append(true).open(&log_path))
             .map_err(|source| ModelError::Io { path: log_path.clone(), source })?;
         let mut report = |now: Progress| {
             progress(now);
@@ -323,21 +320,26 @@ impl<'a> Trainer<'a> {
                 tokens_per_second: 0.0,
                 tune: None,
             };
-            for batch in order.chunks(self.params.batch) {
+            let mut batches = order.chunks(self.params.batch).peekable();
+            while let Some(batch) = batches.next() {
                 state.step += 1;
                 let (batch_loss, batch_tokens) = self.step(batch, epoch, state.step)?;
                 (loss, seen, tokens) = (loss + batch_loss, seen + batch.len(), tokens + batch_tokens);
-                if state.step.is_multiple_of(REPORT_EVERY) {
+                // The end of a pass is reported below, with what it scores.
+                let ends = batches.peek().is_none();
+                if ends || state.step.is_multiple_of(REPORT_EVERY) {
                     now.step = state.step;
                     now.loss = loss / (seen * self.job.taxonomy.len()) as f32;
                     now.tokens_per_second = tokens as f32 / since.elapsed().as_secs_f32();
-                    report(now)?;
                     (loss, seen, tokens, since) = (0.0, 0, 0, Instant::now());
+                    if !ends {
+                        report(now)?;
+                    }
                 }
             }
             state.epochs = epoch;
             let choice = self.choose(&Calibration::default())?;
-            (now.step, now.tune) = (state.step, Some((choice.macro_f1, choice.micro_f1)));
+            now.tune = Some((choice.macro_f1, choice.micro_f1));
             report(now)?;
             if choice.macro_f1 > state.best {
                 (state.best, state.best_epoch) = (choice.macro_f1, epoch);
@@ -510,7 +512,7 @@ impl<'a> Trainer<'a> {
             theses: self.job.taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
             base: self.job.base_name.clone(),
             weights: WeightsFile { sha256: sha256(&bytes), bytes: bytes.len() as u64 },
-            params: self.params.clone(),
+            params: Params { freeze: self.freeze, ..self.params.clone() },
             calibration,
             thresholds: Thresholds {
                 global: choice.threshold,
@@ -528,6 +530,13 @@ impl<'a> Trainer<'a> {
         manifest.save(out)?;
         Ok(())
     }
+}
+
+/// The whole lines of a log up to a step. Those of a pass that was stopped will be written again.
+fn log_until(path: &Path, step: u64) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let of_step = |line: &&str| serde_json::from_str::<Progress>(line).is_ok_and(|now| now.step <= step);
+    text.lines().filter(of_step).flat_map(|line| [line, "\n"]).collect()
 }
 
 fn counts(samples: &[Sample], theses: usize) -> Vec<usize> {
@@ -679,11 +688,20 @@ mod tests {
             train(&job, &params(6).check().unwrap(), &mut |p| assert!(p.epoch < 3, "stop")).map(drop)
         });
         assert!(stopped.is_err());
+        // What a kill in that pass may leave in the log.
+        let log = |dir: &Path| fs::read_to_string(dir.join(LOG)).unwrap();
+        let left = log(parts.path()) + log(whole.path()).lines().last().unwrap() + "\n{\"epoch\":";
+        fs::write(parts.path().join(LOG), left).unwrap();
         run(base.path(), parts.path(), params(6), true).unwrap();
         let bytes = |dir: &Path| fs::read(dir.join(WEIGHTS)).unwrap();
         assert!(bytes(whole.path()) == bytes(parts.path()), "other weights after a stop");
-        let epochs = fs::read_to_string(parts.path().join("train.jsonl")).unwrap();
-        assert_eq!(epochs.lines().filter(|line| line.contains("\"tune\":[")).count(), 6);
+        let told = |dir: &Path| -> Vec<(u64, f32, bool)> {
+            let read = |line: &str| serde_json::from_str::<Progress>(line).unwrap();
+            log(dir).lines().map(read).map(|now| (now.step, now.loss, now.tune.is_some())).collect()
+        };
+        assert_eq!(told(parts.path()), told(whole.path()));
+        assert_eq!(told(whole.path()).iter().filter(|(.., tuned)| *tuned).count(), 6);
+        assert!(told(whole.path()).iter().all(|(_, loss, _)| *loss > 0.0));
 
         let other = run(base.path(), parts.path(), Params { seed: 1, ..params(6) }, true);
         assert!(matches!(other, Err(TrainError::Checkpoint { .. })));
