@@ -93,7 +93,7 @@ impl Reader {
         if pieces > vocabulary {
             return Err(ModelError::Vocabulary { tokenizer: pieces, weights: vocabulary });
         }
-        let longest = lengths.window + lengths.heading + lengths.prev + MARKS;
+        let longest = [lengths.heading, lengths.prev, MARKS].into_iter().fold(lengths.window, usize::saturating_add);
         if lengths.window < 8 || longest > max_tokens {
             return Err(ModelError::Config(format!(
                 "a window of {} tokens with its context: at least 8, and {longest} must not exceed {max_tokens}",
