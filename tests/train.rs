@@ -98,6 +98,8 @@ fn an_encoder_is_tuned_and_used() {
     home.run(&[&train[..], &["--set", "lengths.window=3"]].concat()).exits(2).says(&["lengths.window", "at least 8"]);
     home.file("bad.jsonl", "{\"id\": \"1\", \"text\": \"x\", \"systems\": {\"rules\": {\"nonsense\": 0.5}}}\n");
     home.run(&[&train[..], &["--teacher", "bad.jsonl"]].concat()).exits(2).says(&["bad.jsonl:1", "nonsense"]);
+    home.file("silent.jsonl", "{\"id\": \"1\", \"text\": \"x\", \"systems\": {\"rules\": {\"overcapacity\": null}}}\n");
+    home.run(&[&train[..], &["--teacher", "silent.jsonl"]].concat()).exits(2).says(&["silent.jsonl:1", "overcapacity"]);
     home.run(&["train", "transformer", "--base", "none", "--gold", &gold, "--tune", &tune, "-o", "x"])
         .exits(2)
         .says(&["none", "config.json"]);

@@ -160,21 +160,26 @@ fn read_taught(path: &PathBuf, taxonomy: &Taxonomy) -> anyhow::Result<Vec<Taught
         #[serde(default)]
         prev: String,
         text: String,
-        systems: BTreeMap<String, BTreeMap<String, f32>>,
+        /// A thesis that is not named scores next to nothing; one with null was abstained from.
+        systems: BTreeMap<String, BTreeMap<String, Option<f32>>>,
     }
     let read = |line: &str| -> anyhow::Result<Taught> {
         let row: Row = serde_json::from_str(line).context("not what `classify --format jsonl` writes")?;
-        let systems = row.systems.len();
-        if systems == 0 {
-            bail!("it has the scores of no system");
-        }
         let mut scores = vec![0.0; taxonomy.len()];
+        let mut judges = vec![row.systems.len(); taxonomy.len()];
         for (slug, score) in row.systems.values().flatten() {
             let Some(thesis) = taxonomy.index(slug) else { bail!("there is no thesis {slug:?}") };
-            if !(0.0..=1.0).contains(score) {
-                bail!("the score {score} of {slug} is outside [0, 1]");
+            match *score {
+                Some(score) if (0.0..=1.0).contains(&score) => scores[thesis] += score,
+                Some(score) => bail!("the score {score} of {slug} is outside [0, 1]"),
+                None => judges[thesis] -= 1,
             }
-            scores[thesis] += score / systems as f32;
+        }
+        for ((score, judges), thesis) in scores.iter_mut().zip(judges).zip(taxonomy.theses()) {
+            if judges == 0 {
+                bail!("no system has a score for {}", thesis.slug);
+            }
+            *score /= judges as f32;
         }
         let paragraph =
             Paragraph { id: row.id, heading: row.heading, prev: row.prev, text: row.text, ..Paragraph::default() };
