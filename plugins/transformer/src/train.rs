@@ -16,12 +16,13 @@ use lundian_plugin::{Paragraph, Sample, Taxonomy, Thresholds, Unit};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder, layer_of};
 use crate::head::{self, Affine};
 use crate::model::{
-    Base, CONFIG, Calibration, FORMAT, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, sha256, write,
+    Base, CONFIG, Calibration, FORMAT, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, hex, sha256, write,
 };
 use crate::optimiser::{self, Slot};
 use crate::params::{Params, Pooling, ValidParams};
@@ -154,7 +155,8 @@ pub struct Job<'a> {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct State {
     params: Params,
-    samples: usize,
+    /// Fingerprint of what training starts from.
+    start: String,
     epochs: usize,
     step: u64,
     best_epoch: usize,
@@ -292,7 +294,7 @@ impl<'a> Trainer<'a> {
     fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<(), TrainError> {
         let checkpoint = self.job.out.join(CHECKPOINT);
         fs::create_dir_all(&checkpoint).map_err(|source| ModelError::Io { path: checkpoint.clone(), source })?;
-        let mut state = State { params: self.params.clone(), samples: self.samples.len(), ..State::default() };
+        let mut state = State { params: self.params.clone(), start: self.fingerprint()?, ..State::default() };
         let mut best = self.learnt()?;
         if self.job.resume && checkpoint.join(STATE).is_file() {
             (state, best) = self.restore(&checkpoint)?;
@@ -354,6 +356,22 @@ impl<'a> Trainer<'a> {
             slot.var.set(&weights)?;
         }
         self.save(&state)
+    }
+
+    /// SHA-256 of all samples as they are read and of the weights that are learnt, as they are at first.
+    fn fingerprint(&self) -> Result<String, TrainError> {
+        let mut hash = Sha256::new();
+        for sample in self.samples.iter().chain(&self.tune) {
+            for window in &sample.windows {
+                window.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
+            }
+            sample.targets.iter().for_each(|target| hash.update(target.to_le_bytes()));
+        }
+        for slot in &self.slots {
+            let weights = slot.var.as_tensor().flatten_all()?.to_vec1::<f32>()?;
+            weights.iter().for_each(|weight| hash.update(weight.to_le_bytes()));
+        }
+        Ok(hex(&hash.finalize()))
     }
 
     /// A copy of what is learnt.
@@ -483,8 +501,8 @@ impl<'a> Trainer<'a> {
         let wrong = |why: String| TrainError::Checkpoint { path: dir.to_owned(), why };
         let text = fs::read(&path).map_err(|source| ModelError::Io { path, source })?;
         let state: State = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
-        if &state.params != self.params || state.samples != self.samples.len() {
-            return Err(wrong("made with other parameters or samples".to_owned()));
+        if &state.params != self.params || state.start != self.fingerprint()? {
+            return Err(wrong("made with other parameters, samples or another base".to_owned()));
         }
         let tensors = candle_core::safetensors::load(dir.join(format!("{}.safetensors", state.epochs)), &Device::Cpu)?;
         let get = |name: String| tensors.get(&name).cloned().ok_or_else(|| wrong(format!("{name} is not there")));
@@ -548,8 +566,9 @@ fn goes_on_from(job: &Job<'_>) -> Result<bool, TrainError> {
     if !job.base.join(MANIFEST).is_file() {
         return Ok(false);
     }
-    let known = Manifest::parse(&Manifest::source(job.base)?)?.theses;
-    Ok(known.iter().eq(job.taxonomy.theses().iter().map(|t| &t.slug)))
+    // Read whole: a damaged model is no base.
+    let known = Model::open(job.base)?;
+    Ok(known.theses().iter().eq(job.taxonomy.theses().iter().map(|t| &t.slug)))
 }
 
 /// A head that knows nothing yet, of `samples` samples but how many argue each thesis: each starts with its own odds, so
@@ -705,6 +724,10 @@ mod tests {
 
         let other = run(base.path(), parts.path(), Params { seed: 1, ..params(6) }, true);
         assert!(matches!(other, Err(TrainError::Checkpoint { .. })));
+        let mut relabelled = all.clone();
+        relabelled[0].labels.clear();
+        let other = run_on(base.path(), parts.path(), &relabelled, &[], params(6), true);
+        assert!(matches!(other, Err(TrainError::Checkpoint { .. })));
 
         let classifier = Transformer::new(model, &taxonomy).unwrap();
         let units: Vec<Unit<'_>> = all.iter().map(|s| Unit::from(&s.paragraph)).collect();
@@ -763,6 +786,10 @@ mod tests {
             first.tune.unwrap().0
         };
         assert!(first_score(second) > first_score(first));
+
+        fs::write(first.join(WEIGHTS), b"damaged").unwrap();
+        let damaged = run(first, second, params(1), false);
+        assert!(matches!(damaged, Err(TrainError::Model(_))));
     }
 
     #[test]
