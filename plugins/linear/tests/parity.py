@@ -32,7 +32,6 @@ model = LogisticRegression(C=c, solver="liblinear", tol=1e-10, max_iter=100_000)
 model.fit(x, y, sample_weight=costs)
 
 
-
 def sparse(l1_ratio):
     model = LogisticRegression(C=c, l1_ratio=l1_ratio, solver="saga", tol=1e-12, max_iter=1_000_000, random_state=0)
     model.fit(x, y, sample_weight=costs)
