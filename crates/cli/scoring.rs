@@ -220,8 +220,8 @@ pub(crate) fn read_each<P: AsRef<Path>>(files: &[P], taxonomy: &Taxonomy) -> any
     }
     match errors {
         0 => Ok(all),
-        1 => bail!("there is an error in the labelled samples; nothing was scored"),
-        n => bail!("there are {n} errors in the labelled samples; nothing was scored"),
+        1 => bail!("there is an error in the labelled samples: mend it first"),
+        n => bail!("there are {n} errors in the labelled samples: mend them first"),
     }
 }
 
@@ -248,15 +248,23 @@ pub(crate) fn say_failures(scored: &[Scored]) -> bool {
     any
 }
 
-/// Thresholds chosen on what is evaluated would flatter every system.
-pub(crate) fn refuse_overlap(gold: &[Sample], tuning: &[Sample]) -> anyhow::Result<()> {
-    let texts: std::collections::HashSet<&str> = gold.iter().map(|s| s.paragraph.text.as_str()).collect();
-    let shared = tuning.iter().filter(|s| texts.contains(s.paragraph.text.as_str())).count();
+/// What was trained on, or thresholds chosen on, would flatter every system that is measured on it, too. `flag` is the
+/// one that gave the paragraphs in use, `held_out` are the samples of `file` that must be others.
+pub(crate) fn refuse_overlap<'a>(
+    flag: &str,
+    used: impl IntoIterator<Item = &'a Paragraph>,
+    file: &Path,
+    held_out: &[Sample],
+) -> anyhow::Result<()> {
+    let texts: std::collections::HashSet<&str> = used.into_iter().map(|p| p.text.as_str()).collect();
+    let shared = held_out.iter().filter(|s| texts.contains(s.paragraph.text.as_str())).count();
     // A stock phrase may stand in both by chance.
-    if shared * 20 > tuning.len() {
+    if shared * 20 > held_out.len() {
         bail!(
-            "{shared} of {} tuning paragraphs are also in the gold file; thresholds must be chosen on other samples",
-            tuning.len()
+            "{}: {shared} of its {} paragraphs are also in a file of {flag}: train, choose thresholds and measure each on \
+             other samples",
+            file.display(),
+            held_out.len()
         );
     }
     Ok(())

@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     if let Some(tune) = &args.tune {
         let tuning = scoring::read_gold(&[tune], &taxonomy)?;
-        scoring::refuse_overlap(&samples, &tuning)?;
+        scoring::refuse_overlap("--gold", samples.iter().map(|s| &s.paragraph), tune, &tuning)?;
         let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
         let name = scoring::file_name(tune);
         for (system, tuned) in scored.iter_mut().zip(score(&tuning)?) {

@@ -13,6 +13,7 @@ use lundian_runner::aggregate::{
 };
 use lundian_runner::{Options, System};
 
+use super::held_out;
 use crate::Outcome;
 use crate::cli::{CascadeTarget, Global, Systems};
 use crate::config::Config;
@@ -69,8 +70,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     };
 
     let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
-    let tuning = scoring::read_gold(&[&args.tune], &taxonomy)?;
-    scoring::refuse_overlap(&samples, &tuning)?;
+    let tests = [&args.tune].into_iter().chain(&args.test);
+    let tests: Vec<_> =
+        tests.map(|path| Ok((path, held_out(path, &samples, &taxonomy)?))).collect::<anyhow::Result<_>>()?;
+    let tuning = tests[0].1.as_slice();
     score(&samples[..samples.len().min(WARM_UP)], &fitted)?;
     let scored = score(&samples, &fitted)?;
     let mut scores = matrices(&scored, systems.len());
@@ -95,18 +98,17 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     for correlation in &fitted.correlated {
         output::say(format_args!("{}", correlation.sentence()));
     }
-    let tuned = matrices(&score(&tuning, &fitted)?, systems.len());
+    let tuned = matrices(&score(tuning, &fitted)?, systems.len());
     fitted.tune_thresholds(
-        &self::training(&panel, &tuning, &tuned)?,
+        &self::training(&panel, tuning, &tuned)?,
         &taxonomy,
         Objective::MacroF1,
         &scoring::file_name(&args.tune),
     )?;
     scoring::say_cascade(&fitted, &scoring::file_name(&args.tune), global.quiet);
 
-    for path in [&args.tune].into_iter().chain(&args.test) {
-        let samples = scoring::read_gold(&[path], &taxonomy)?;
-        let evaluation = evaluate(path, &samples, &score(&samples, &fitted)?, &taxonomy)?;
+    for (path, samples) in &tests {
+        let evaluation = evaluate(path, samples, &score(samples, &fitted)?, &taxonomy)?;
         for report in evaluation.systems.iter().filter(|s| s.kind != Kind::Baseline) {
             for (metric, value) in [("macro_f1", report.macro_average.prf.f1), ("micro_f1", report.micro.prf.f1)] {
                 output::say(format_args!("{}: {} {metric} {value:.4}", scoring::file_name(path), report.name));

@@ -77,7 +77,7 @@ fn data_files(files: &[PathBuf], places: &[Range<usize>]) -> anyhow::Result<Vec<
 /// Samples that the model was not trained on.
 fn held_out(path: &Path, trained: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Vec<Sample>> {
     let samples = scoring::read_gold(&[path], taxonomy)?;
-    scoring::refuse_overlap(trained, &samples)?;
+    scoring::refuse_overlap("--gold", trained.iter().map(|s| &s.paragraph), path, &samples)?;
     Ok(samples)
 }
 

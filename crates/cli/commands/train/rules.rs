@@ -44,8 +44,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         bail!("there are mistakes in the rule packs; nothing was weighed");
     }
     let train = scoring::read_gold(&args.gold, &taxonomy)?;
-    let tune = scoring::read_gold(&args.tune, &taxonomy)?;
-    scoring::refuse_overlap(&train, &tune)?;
+    let (tune, places) = scoring::read_gold_by_file(&args.tune, &taxonomy)?;
+    for (path, place) in args.tune.iter().zip(places) {
+        scoring::refuse_overlap("--gold", train.iter().map(|s| &s.paragraph), path, &tune[place])?;
+    }
     let calibration = calibrate(&Rules::new(&taxonomy, &packs)?, &train, &tune);
     let mut sink = Sink::open(args.output.as_deref())?;
     sink.write_all(calibration.to_toml().as_bytes())?;

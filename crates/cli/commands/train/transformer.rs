@@ -66,6 +66,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut taught = Vec::new();
     for path in &args.teacher {
         let read = read_taught(path, &taxonomy)?;
+        // A paragraph is learned by heart with a teacher's scores as well as with labels.
+        for (held_out, samples) in [(&args.tune, &tune)].into_iter().chain(tests.iter().map(|(p, s)| (*p, s))) {
+            scoring::refuse_overlap("--teacher", read.iter().map(|t| &t.paragraph), held_out, samples)?;
+        }
         data.extend(data_files(std::slice::from_ref(path), &[0..read.len()])?);
         taught.extend(read);
     }
