@@ -263,13 +263,18 @@ fn the_band_of_a_cascade_is_tuned_and_honoured() {
     assert!((careless..=careful).contains(&asked("t.toml")));
     tune(&["--cost", "0.0001"]).says(&["no band of the cascade keeps to a cost of at most 0.0001"]);
 
+    // A file for the same plugins in another order says the same.
+    let stored = std::fs::read_to_string(home.work().join("t.toml")).unwrap();
+    let turned = stored.replace(r#"panel = ["rules", "linear"]"#, r#"panel = ["linear", "rules"]"#);
+    assert_ne!(stored, turned);
+    home.file("turned.toml", &turned);
+    assert_eq!(asked("turned.toml"), asked("t.toml"));
     // A file for other plugins says nothing about these.
     let other = std::fs::read_to_string(home.work().join("t.toml")).unwrap().replace("\"linear\"", "\"other\"");
     home.file("other.toml", &other);
-    assert_eq!(asked("other.toml"), {
-        home.file("none.toml", "format = 1\npanel = []\n[systems]\n");
-        asked("none.toml")
-    });
+    home.file("none.toml", "format = 1\npanel = []\n[systems]\n");
+    assert_eq!(asked("other.toml"), asked("none.toml"));
+    assert_ne!(asked("other.toml"), asked("t.toml"));
     home.file("bad.toml", "format = 1\npanel = [\"rules\", \"linear\"]\ncascade_band = [0.6, 0.4]\n[systems]\n");
     let classify = ["classify", &gold, "--aggregate", "cascade", "--thresholds", "bad.toml"];
     home.run(&[&classify[..], &args].concat()).exits(2).says(&["bad.toml", "band 0.6 to 0.4"]);

@@ -85,7 +85,8 @@ impl ThresholdFile {
         }
     }
 
+    /// True if its aggregates combined exactly these systems, in any order.
     fn is_for(&self, systems: &[System]) -> bool {
-        systems.len() == self.panel.len() && systems.iter().zip(&self.panel).all(|(s, p)| s.name == *p)
+        systems.len() == self.panel.len() && systems.iter().all(|s| self.panel.contains(&s.name))
     }
 }
