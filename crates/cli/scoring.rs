@@ -12,6 +12,15 @@ use lundian_runner::{Gate, Options, RunError, StageSummary, System};
 
 use crate::output::{self, Interrupted};
 
+/// Paragraphs of [`warm_up`].
+const WARM_UP: usize = 32;
+
+/// The samples that all systems judge once before their time is taken to choose by: the first batch pays for what is
+/// read or made once.
+pub(crate) fn warm_up(samples: &[Sample]) -> &[Sample] {
+    &samples[..samples.len().min(WARM_UP)]
+}
+
 /// What one system, or one aggregate of systems, says of every paragraph.
 pub(crate) struct Scored {
     pub(crate) name: String,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::ValueEnum;
-use lundian_core::Thresholds;
+use lundian_core::{Sample, Thresholds};
 use lundian_eval::{Mode, Objective};
 use lundian_runner::Options;
 use lundian_runner::aggregate::{CASCADE, Panel, Training};
@@ -62,15 +62,13 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     let samples = scoring::read_gold(&args.tune, &taxonomy)?;
     let options = Options { evidence: false, ..systems::run_options(&args.systems, &config)? };
-    let scored = scoring::score(
-        &scoring::paragraphs(&samples),
-        &systems,
-        &aggregates,
-        &fitted,
-        &taxonomy,
-        &options,
-        global.quiet,
-    )?;
+    let score = |samples: &[Sample]| {
+        scoring::score(&scoring::paragraphs(samples), &systems, &aggregates, &fitted, &taxonomy, &options, global.quiet)
+    };
+    if with_cascade {
+        score(scoring::warm_up(&samples))?;
+    }
+    let scored = score(&samples)?;
     let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
     let objective = match args.metric {
         Metric::MacroF1 => Objective::MacroF1,

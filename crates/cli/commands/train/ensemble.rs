@@ -21,8 +21,6 @@ use crate::output::{self, Sink};
 use crate::scoring::{self, Scored};
 use crate::systems;
 
-/// Paragraphs that all systems judge before their time is taken: the first batch pays for what is read or made once.
-const WARM_UP: usize = 32;
 /// The bundled plugin that can score its own training samples as if it had not seen them.
 const CROSS_FITTED: &str = "linear";
 
@@ -74,7 +72,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let tests: Vec<_> =
         tests.map(|path| Ok((path, held_out(path, &samples, &taxonomy)?))).collect::<anyhow::Result<_>>()?;
     let tuning = tests[0].1.as_slice();
-    score(&samples[..samples.len().min(WARM_UP)], &fitted)?;
+    score(scoring::warm_up(&samples), &fitted)?;
     let scored = score(&samples, &fitted)?;
     let mut scores = matrices(&scored, systems.len());
     cross_fit(args, &systems, &samples, &taxonomy, &config, &mut scores)?;
