@@ -18,7 +18,8 @@ pub(crate) struct ThresholdFile {
     format: u32,
     /// The systems that the aggregates combined when their thresholds were chosen.
     pub(crate) panel: Vec<String>,
-    /// The combined scores, from the first up to the second, that leave a thesis undecided for the aggregate `cascade`.
+    /// The combined scores, from the first up to the second (1 itself, too, if that is the second), that leave a thesis
+    /// undecided for the aggregate `cascade`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cascade_band: Option<[f64; 2]>,
     /// By name of the system or aggregate.

@@ -421,6 +421,19 @@ fn where_the_cheap_system_is_silent_the_dear_one_can_still_be_asked() {
 }
 
 #[test]
+fn where_the_cheap_system_is_certain_the_dear_one_can_still_be_asked() {
+    let mut world = World::new(&[0.7, 1.3], 2, 300, 43);
+    world.scores[0].fill(1.0);
+    let options = FitOptions { seconds: vec![1.0, 19.0], target: Target::Loss(0.0), folds: 3 };
+    let fitted = fit(find("cascade").unwrap(), &world.training(), &options).unwrap();
+    let (target, expected, _) = fitted.cascade().unwrap();
+    assert!(expected.meets(target) && expected.reached[1] == 1.0, "{expected}");
+    // A run asks about the same paragraphs.
+    let cascade = find("cascade").unwrap().for_panel(&world.panel, Some(&fitted)).unwrap();
+    assert_eq!(cascade.gate().unwrap().depth(&world.row(0)), 2);
+}
+
+#[test]
 fn the_stages_of_a_cascade_are_written_down_and_read() {
     let world = World::new(&[0.7, 0.0, 1.0], 2, 300, 37);
     let options = FitOptions { seconds: vec![1.0, 1.0, 50.0], ..FitOptions::default() };

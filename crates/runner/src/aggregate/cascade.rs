@@ -62,7 +62,7 @@ impl std::fmt::Display for Target {
 #[serde(deny_unknown_fields)]
 pub(super) struct CascadeFit {
     pub(super) target: Target,
-    /// A score from the first up to the second leaves a thesis undecided.
+    /// A score from the first up to the second leaves a thesis undecided; if the second is 1, one of 1 does, too.
     pub(super) band: [f64; 2],
     pub(super) expected: Expected,
     stages: Vec<StageFit>,
@@ -271,8 +271,10 @@ fn stage_scores(training: &Training<'_>, so_far: &[Vec<usize>]) -> Vec<Vec<f32>>
     so_far.iter().map(of_stage).collect()
 }
 
+/// Whether a thesis has no score, or one in the band, which includes its upper end only where that is 1.
 fn undecided(scores: &[f32], band: [f32; 2]) -> bool {
-    scores.iter().any(|s| s.is_nan() || (band[0] <= *s && *s < band[1]))
+    let [low, high] = band;
+    scores.iter().any(|&s| s.is_nan() || (low <= s && (s < high || high == 1.0)))
 }
 
 /// Scores of samples that the stages have not seen, on which bands are tried.
@@ -307,9 +309,11 @@ impl Trial<'_> {
         let mut best: Option<([f32; 2], Tried, f64)> = None;
         for down in 0..=STEPS {
             for up in 0..=STEPS {
-                // The last step asks about everything, also where a system is silent and its score exactly 0.
+                // The last steps ask about everything, also where a system is silent and its score exactly 0, or where
+                // it is certain and its score exactly 1.
                 let low = if down == STEPS { 0.0 } else { sigmoid(at - STEP * f64::from(down)) };
-                let band = [low, sigmoid(at + STEP * f64::from(up))].map(|end| end as f32);
+                let high = if up == STEPS { 1.0 } else { sigmoid(at + STEP * f64::from(up)) };
+                let band = [low, high].map(|end| end as f32);
                 let tried = self.outcome(threshold, |stage, row| undecided(self.row(stage, row), band));
                 let loss = (full.macro_f1 - tried.macro_f1).max(full.micro_f1 - tried.micro_f1);
                 // How far the target is missed comes first, then what the target leaves open.
@@ -415,6 +419,7 @@ impl Gate for Plan {
         &self.stages
     }
 
+    /// Whether a thesis has no score, or one in the band, which includes its upper end only where that is 1.
     fn undecided(&self, stage: usize, scores: &[&[f32]]) -> bool {
         undecided(&self.scores(stage - 1, scores), self.band)
     }

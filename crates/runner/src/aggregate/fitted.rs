@@ -297,7 +297,8 @@ impl Fitted {
         self.cascade.as_ref().map(|c| (c.target, &c.expected, c.stages_in_words()))
     }
 
-    /// The combined scores, from the first up to the second, that leave a thesis undecided for the cascade.
+    /// The combined scores, from the first up to the second (1 itself, too, if that is the second), that leave a thesis
+    /// undecided for the cascade.
     pub fn cascade_band(&self) -> Option<[f64; 2]> {
         self.cascade.as_ref().map(|c| c.band)
     }
