@@ -401,6 +401,7 @@ fn a_band_is_tuned_for_another_target_and_its_stages_stay() {
     assert!(!expected.meets(target) && expected.cost == 0.05, "{expected}");
     let dear = tune(Some(Target::Cost(0.3)), Some(&[1.0, 1.0]), &other.training()).unwrap();
     assert_eq!(dear.cascade().unwrap().1.cost, 0.5, "the seconds given count");
+    assert!(matches!(tune(None, Some(&[1.0, f64::NAN]), &other.training()), Err(FitError::Costs { .. })));
     assert!(matches!(tune(None, Some(&[1.0]), &other.training()), Err(FitError::Costs { costs: 1, systems: 2 })));
     let stranger = World::new(&[1.0, 1.0, 1.0], theses, 20, 1);
     assert!(matches!(tune(None, None, &stranger.training()), Err(FitError::NoCascade)));
@@ -408,6 +409,15 @@ fn a_band_is_tuned_for_another_target_and_its_stages_stay() {
     assert!(matches!(wrong, FittedError::Parameters { method: "cascade", .. }));
     let idle = fitted.to_toml() + "\n[[cascade.stages]]\nsystems = []\nseconds = 1.0\n";
     assert!(matches!(Fitted::from_toml(&idle), Err(FittedError::Parameters { method: "cascade", .. })));
+    let stored = fitted.to_toml();
+    for seconds in ["nan", "inf", "-1.0"] {
+        let wrong = stored.replace("seconds = 19.0", &format!("seconds = {seconds}"));
+        assert_ne!(wrong, stored);
+        let Err(FittedError::Parameters { method: "cascade", fault }) = Fitted::from_toml(&wrong) else {
+            panic!("{seconds} seconds");
+        };
+        assert!(fault.contains("seconds"), "{fault}");
+    }
 }
 
 #[test]

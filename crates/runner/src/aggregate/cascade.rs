@@ -143,6 +143,9 @@ impl CascadeFit {
         if self.stages.iter().any(|stage| stage.systems.is_empty()) {
             return Some("a stage has no system".to_owned());
         }
+        if let Some(stage) = self.stages.iter().find(|stage| !is_time(stage.seconds)) {
+            return Some(format!("a stage cannot take {} seconds", stage.seconds));
+        }
         named.sort_unstable();
         wanted.sort_unstable();
         (named != wanted).then(|| "the stages must name each system of the panel once".to_owned())
@@ -171,7 +174,7 @@ fn fit(training: &Training<'_>, options: &FitOptions, fitted: &mut Fitted) -> Re
     training.samples(CASCADE)?;
     let systems = training.systems();
     check_target(options.target)?;
-    if options.seconds.len() != systems || options.seconds.iter().any(|s| !(*s >= 0.0 && s.is_finite())) {
+    if options.seconds.len() != systems || !options.seconds.iter().copied().all(is_time) {
         return Err(FitError::Costs { costs: options.seconds.len(), systems });
     }
     let stages = stages_by_cost(&options.seconds);
@@ -197,6 +200,11 @@ fn fit(training: &Training<'_>, options: &FitOptions, fitted: &mut Fitted) -> Re
     let thresholds = Thresholds { origin: "chosen with the band".to_owned(), ..Thresholds::uniform(threshold) };
     fitted.thresholds.insert(CASCADE.to_owned(), thresholds);
     Ok(())
+}
+
+/// Whether these are seconds that something may take.
+pub(super) fn is_time(seconds: f64) -> bool {
+    seconds >= 0.0 && seconds.is_finite()
 }
 
 fn check_target(target: Target) -> Result<(), FitError> {

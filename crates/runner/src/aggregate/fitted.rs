@@ -281,7 +281,7 @@ impl Fitted {
         let systems = tuning.systems();
         let fits = self.is_for(tuning.panel);
         let cascade = self.cascade.as_mut().filter(|_| fits).ok_or(FitError::NoCascade)?;
-        if let Some(wrong) = seconds.filter(|s| s.len() != systems) {
+        if let Some(wrong) = seconds.filter(|s| s.len() != systems || !s.iter().copied().all(cascade::is_time)) {
             return Err(FitError::Costs { costs: wrong.len(), systems });
         }
         let samples = tuning.samples(super::CASCADE)?;
