@@ -86,11 +86,6 @@ impl StackFit {
     pub(super) fn fault(&self, systems: usize) -> Option<String> {
         std::iter::once(&self.shared).chain(self.theses.values()).find_map(|w| w.fault(systems))
     }
-
-    /// The stack for the theses of a panel, of which system number `order[i]` of the parameters is the `i`th.
-    pub(super) fn stack(&self, theses: &[String], order: &[usize]) -> Stack {
-        Stack { weights: theses.iter().map(|slug| self.theses.get(slug).unwrap_or(&self.shared).flat(order)).collect() }
-    }
 }
 
 fn features(score: f32) -> [f64; FEATURES] {
@@ -109,24 +104,12 @@ fn case(scores: impl Iterator<Item = f32>) -> impl Iterator<Item = f64> {
 }
 
 fn fit(training: &Training<'_>, options: &FitOptions, fitted: &mut Fitted) -> Result<(), FitError> {
-    let all: Vec<usize> = (0..training.systems()).collect();
-    fitted.stack = Some(fit_systems(training, &all, options)?);
-    Ok(())
-}
-
-/// A stack of some systems of the panel; its lists are in the order of `systems`.
-pub(super) fn fit_systems(
-    training: &Training<'_>,
-    systems: &[usize],
-    options: &FitOptions,
-) -> Result<StackFit, FitError> {
     training.samples(STACK)?;
     let mut losses = [0.0; TIES.len()];
     for (others, rows) in training.splits(options.folds)? {
-        let shared = shared(&others, systems);
+        let shared = shared(&others);
         for thesis in 0..training.theses() {
-            let (seen, held_out) =
-                (cases(&others, systems, thesis, others.rows()), cases(training, systems, thesis, &rows));
+            let (seen, held_out) = (cases(&others, thesis, others.rows()), cases(training, thesis, &rows));
             for (loss, tie) in losses.iter_mut().zip(TIES) {
                 *loss += held_out.loss(&of_thesis(&seen, &shared, tie));
             }
@@ -134,36 +117,40 @@ pub(super) fn fit_systems(
     }
     let best = (0..TIES.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap_or(TIES.len() - 1);
     let tie = TIES[best];
-    let shared = shared(training, systems);
+    let shared = shared(training);
     let theses = (0..training.theses())
-        .map(|thesis| (thesis, cases(training, systems, thesis, training.rows())))
+        .map(|thesis| (thesis, cases(training, thesis, training.rows())))
         .filter(|(_, cases)| cases.positives() > 0)
         .map(|(thesis, cases)| {
             (training.panel.theses[thesis].clone(), Weights::from_flat(&of_thesis(&cases, &shared, tie)))
         })
         .collect();
-    Ok(StackFit { tie, shared: Weights::from_flat(&shared), theses })
+    fitted.stack = Some(StackFit { tie, shared: Weights::from_flat(&shared), theses });
+    Ok(())
 }
 
-fn cases(training: &Training<'_>, systems: &[usize], thesis: usize, rows: &[usize]) -> Cases {
-    let mut cases = Cases::new(1 + FEATURES * systems.len());
+fn cases(training: &Training<'_>, thesis: usize, rows: &[usize]) -> Cases {
+    let mut cases = Cases::new(1 + FEATURES * training.systems());
     for &row in rows {
-        cases.push(case(systems.iter().map(|&s| training.score(s, row, thesis))), training.argues(row, thesis));
+        cases.push(case((0..training.systems()).map(|s| training.score(s, row, thesis))), training.argues(row, thesis));
     }
     cases
 }
 
 /// The weights of all theses together.
-fn shared(training: &Training<'_>, systems: &[usize]) -> Vec<f64> {
-    let mut pooled = Cases::new(1 + FEATURES * systems.len());
+fn shared(training: &Training<'_>) -> Vec<f64> {
+    let mut pooled = Cases::new(1 + FEATURES * training.systems());
     for &row in training.rows() {
         for thesis in 0..training.theses() {
-            pooled.push(case(systems.iter().map(|&s| training.score(s, row, thesis))), training.argues(row, thesis));
+            pooled.push(
+                case((0..training.systems()).map(|s| training.score(s, row, thesis))),
+                training.argues(row, thesis),
+            );
         }
     }
-    let share = 1.0 / systems.len() as f64;
+    let share = 1.0 / training.systems() as f64;
     let mean_of_system = [share, share * logit(FLOOR), 0.0];
-    let means = std::iter::once(0.0).chain(systems.iter().flat_map(|_| mean_of_system));
+    let means = std::iter::once(0.0).chain(std::iter::repeat_n(mean_of_system, training.systems()).flatten());
     let priors = means.enumerate().map(|(i, mean)| {
         let precision = if i == 0 { SHARED_TIE * INTERCEPT_TIE } else { SHARED_TIE };
         Prior { mean, precision, pinned: false }
@@ -202,19 +189,19 @@ fn rising(cases: &Cases, mut priors: Vec<Prior>) -> Vec<f64> {
 
 fn build(panel: &Panel, fitted: Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError> {
     let (fit, order) = parameters(STACK, panel, fitted, |f| f.stack.as_ref())?;
-    Ok(Box::new(fit.stack(&panel.theses, &order)))
+    let weights = |slug| fit.theses.get(slug).unwrap_or(&fit.shared).flat(&order);
+    Ok(Box::new(Stack { weights: panel.theses.iter().map(weights).collect() }))
 }
 
 /// A stack at work.
 #[derive(Clone, Debug)]
-pub(super) struct Stack {
+struct Stack {
     /// By thesis: the intercept, then three weights a system.
     weights: Vec<Vec<f64>>,
 }
 
-impl Stack {
-    /// One score a thesis from one row of scores a system, in the order of the weights; NaN where every system abstains.
-    pub(super) fn scores(&self, scores: &[&[f32]]) -> Vec<f32> {
+impl Aggregate for Stack {
+    fn combine(&self, scores: &[&[f32]]) -> Vec<f32> {
         let score = |(thesis, weights): (usize, &Vec<f64>)| {
             let of_thesis = || scores.iter().map(|row| row[thesis]);
             if of_thesis().all(f32::is_nan) {
@@ -223,11 +210,5 @@ impl Stack {
             sigmoid(weights.iter().zip(case(of_thesis())).map(|(w, x)| w * x).sum()) as f32
         };
         self.weights.iter().enumerate().map(score).collect()
-    }
-}
-
-impl Aggregate for Stack {
-    fn combine(&self, scores: &[&[f32]]) -> Vec<f32> {
-        self.scores(scores)
     }
 }
