@@ -24,6 +24,8 @@ fn a_linear_model_is_trained_measured_and_used() {
     home.file("lundian.toml", "[plugin.linear]\nmodel = \"model\"\n");
     let rows = home.run(&["classify", &gold, "-p", "linear", "-f", "jsonl"]).exits(0).rows();
     assert!(rows.iter().any(|r| !r["labels"].as_array().unwrap().is_empty()));
+    // Asked to be quiet it has nothing to say.
+    assert!(home.run(&[&train[..], &["again", "--quiet"]].concat()).exits(0).stderr.is_empty());
 
     // What was trained on cannot choose the threshold.
     let args = ["train", "linear", "--gold", &gold, "--tune", &gold, "--set", "folds=2", "-o", "x"];
@@ -51,6 +53,9 @@ fn an_ensemble_is_learned_and_used() {
     let run = home.run(&[&args[..], &panel].concat()).exits(0);
     let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(value["judge"], "weighted");
+    // Asked to be quiet it says only what went wrong.
+    let said = home.run(&[&train[..], &panel, &["--quiet"]].concat()).exits(0).stderr;
+    assert!(said.lines().all(|line| line.starts_with("warning:")), "{said}");
     // What was learned from cannot measure it.
     home.run(&[&train[..], &panel, &["--test", &gold]].concat()).exits(2).says(&["one.jsonl: ", "other samples"]);
     // Whether a cascade of these two has anything to spare is for the clock to say; it is said either way.

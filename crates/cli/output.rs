@@ -31,6 +31,13 @@ pub(crate) fn say(message: Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{message}");
 }
 
+/// Writes progress or a figure to standard error, unless the user asked for quiet.
+pub(crate) fn inform(quiet: bool, message: Arguments<'_>) {
+    if !quiet {
+        say(message);
+    }
+}
+
 /// Writes an error to standard error.
 pub(crate) fn say_error(message: Arguments<'_>) {
     let red = clap::builder::styling::AnsiColor::Red.on_default().bold();

@@ -183,10 +183,8 @@ pub(crate) fn say_stages(scored: &[Scored], systems: &[System]) {
 /// Says what the cascade is and what it does to the samples of `file`, on which its band was chosen.
 pub(crate) fn say_cascade(fitted: &Fitted, file: &str, quiet: bool) {
     let Some((target, expected, stages)) = fitted.cascade() else { return };
-    if !quiet {
-        output::say(format_args!("cascade: {stages}"));
-        output::say(format_args!("cascade on {file}: {expected}"));
-    }
+    output::inform(quiet, format_args!("cascade: {stages}"));
+    output::inform(quiet, format_args!("cascade on {file}: {expected}"));
     if !expected.meets(target) {
         output::say_warning(format_args!("no band of the cascade keeps to {target}; this one comes nearest"));
     }

@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     fitted.correlated = correlated(&training);
     for correlation in &fitted.correlated {
-        output::say(format_args!("{}", correlation.sentence()));
+        output::inform(global.quiet, format_args!("{}", correlation.sentence()));
     }
     let tuned = matrices(&score(tuning, &fitted)?, systems.len());
     fitted.tune_thresholds(
@@ -109,12 +109,13 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let evaluation = evaluate(path, samples, &score(samples, &fitted)?, &taxonomy)?;
         for report in evaluation.systems.iter().filter(|s| s.kind != Kind::Baseline) {
             for (metric, value) in [("macro_f1", report.macro_average.prf.f1), ("micro_f1", report.micro.prf.f1)] {
-                output::say(format_args!("{}: {} {metric} {value:.4}", scoring::file_name(path), report.name));
-                let key = format!("{}.{}.{metric}", scoring::file_name(path), report.name);
+                let (file, name) = (scoring::file_name(path), &report.name);
+                output::inform(global.quiet, format_args!("{file}: {name} {metric} {value:.4}"));
+                let key = format!("{file}.{name}.{metric}");
                 fitted.metrics.insert(key, (value * 1e4).round() / 1e4);
             }
         }
-        compare_with_mean(&evaluation);
+        compare_with_mean(&evaluation, global.quiet);
     }
     let mut sink = Sink::open(Some(&args.output))?;
     sink.write_all(fitted.to_toml().as_bytes())?;
@@ -172,7 +173,7 @@ fn evaluate(path: &Path, samples: &[Sample], scored: &[Scored], taxonomy: &Taxon
 }
 
 /// Says of each aggregate whether it is better than the plain mean.
-fn compare_with_mean(evaluation: &Evaluation) {
+fn compare_with_mean(evaluation: &Evaluation, quiet: bool) {
     let figures = |name: &str| {
         let report = evaluation.systems.iter().find(|s| s.name == name)?;
         Some(Figures { macro_f1: report.macro_average.prf.f1, micro_f1: report.micro.prf.f1 })
@@ -183,7 +184,8 @@ fn compare_with_mean(evaluation: &Evaluation) {
         let (name, ci95) =
             if pair.a == "mean" { (&pair.b, pair.ci95.map(|[low, high]| [-high, -low])) } else { (&pair.a, pair.ci95) };
         if let Some(own) = figures(name) {
-            output::say(format_args!("{} (p = {:.3})", beside_mean(name, own, mean, ci95), pair.p_value));
+            let words = beside_mean(name, own, mean, ci95);
+            output::inform(quiet, format_args!("{words} (p = {:.3})", pair.p_value));
         }
     }
 }

@@ -6,7 +6,7 @@ use lundian_core::{Kind, Thresholds};
 use lundian_linear::{Linear, Params, train};
 use lundian_plugin::training::choose_threshold;
 
-use super::{data_files, held_out, measure, score, with_settings};
+use super::{data_files, held_out, measure, say_figures, score, with_settings};
 use crate::Outcome;
 use crate::cli::Global;
 use crate::config::Config;
@@ -43,9 +43,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
     let started = std::time::Instant::now();
     let mut model = train(&taxonomy, &samples, &params, &mut |p| {
-        if !global.quiet {
-            output::say(format_args!("{}/{} {:?}", p.done, p.total, p.stage));
-        }
+        output::inform(global.quiet, format_args!("{}/{} {:?}", p.done, p.total, p.stage));
     })?;
     model.data = data_files(&args.gold, &places)?;
     if let Some(tune) = &args.tune {
@@ -59,17 +57,22 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let classifier = Linear::new(model.clone(), &taxonomy);
     for path in args.tune.iter().chain(&args.test) {
         let samples = held_out(path, &samples, &taxonomy)?;
-        model.metrics.extend(measure(&classifier, Kind::Linear, &model.thresholds, path, &samples, &taxonomy)?);
+        let figures = measure(&classifier, Kind::Linear, &model.thresholds, path, &samples, &taxonomy)?;
+        say_figures(&figures, global.quiet);
+        model.metrics.extend(figures);
     }
     model.save(&args.output)?;
-    output::say(format_args!(
-        "{}: {} n-grams from {} samples in {:.1} s; threshold {:.3} ({})",
-        args.output.display(),
-        model.features(),
-        samples.len(),
-        started.elapsed().as_secs_f64(),
-        model.thresholds.global,
-        model.thresholds.origin,
-    ));
+    output::inform(
+        global.quiet,
+        format_args!(
+            "{}: {} n-grams from {} samples in {:.1} s; threshold {:.3} ({})",
+            args.output.display(),
+            model.features(),
+            samples.len(),
+            started.elapsed().as_secs_f64(),
+            model.thresholds.global,
+            model.thresholds.origin,
+        ),
+    );
     Ok(Outcome::Done)
 }

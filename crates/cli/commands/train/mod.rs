@@ -88,7 +88,7 @@ fn score(classifier: &dyn Classifier, samples: &[Sample], taxonomy: &Taxonomy) -
     Ok(out)
 }
 
-/// Says and returns the figures on the file `path` that are stored with a model, by name.
+/// The figures on the file `path` that are stored with a model, by name.
 fn measure(
     classifier: &dyn Classifier,
     kind: Kind,
@@ -111,9 +111,11 @@ fn measure(
     }
     let name = scoring::file_name(path);
     let figures = figures.into_iter().filter_map(|(metric, value)| Some((format!("{name}.{metric}"), value?)));
-    let rounded: BTreeMap<String, f64> = figures.map(|(metric, value)| (metric, (value * 1e4).round() / 1e4)).collect();
-    for (metric, value) in &rounded {
-        output::say(format_args!("{metric} {value}"));
+    Ok(figures.map(|(metric, value)| (metric, (value * 1e4).round() / 1e4)).collect())
+}
+
+fn say_figures(figures: &BTreeMap<String, f64>, quiet: bool) {
+    for (metric, value) in figures {
+        output::inform(quiet, format_args!("{metric} {value}"));
     }
-    Ok(rounded)
 }

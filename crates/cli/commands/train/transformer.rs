@@ -11,7 +11,7 @@ use lundian_report::{Lang, TrainingPoint, training_html};
 use lundian_transformer::{Base, Job, LOG, Model, Params, Progress, Taught, Transformer, train};
 use serde::Deserialize;
 
-use super::{data_files, held_out, measure, with_settings};
+use super::{data_files, held_out, measure, say_figures, with_settings};
 use crate::Outcome;
 use crate::cli::Global;
 use crate::config::Config;
@@ -94,14 +94,19 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let classifier = Transformer::new(model, &taxonomy)?;
     let mut figures = BTreeMap::new();
     for (path, samples) in [(&args.tune, tune)].into_iter().chain(tests) {
-        figures.extend(measure(&classifier, Kind::Transformer, &classifier.thresholds(), path, &samples, &taxonomy)?);
+        let more = measure(&classifier, Kind::Transformer, &classifier.thresholds(), path, &samples, &taxonomy)?;
+        say_figures(&more, global.quiet);
+        figures.extend(more);
     }
     let mut model: Model = classifier.into_model();
     figures.into_iter().for_each(|(name, value)| model.set_metric(name, value));
     model.save_manifest(&args.output)?;
     write_curve(&args.output)?;
     let thresholds = model.thresholds();
-    output::say(format_args!("{}: threshold {:.3} ({})", args.output.display(), thresholds.global, thresholds.origin));
+    output::inform(
+        global.quiet,
+        format_args!("{}: threshold {:.3} ({})", args.output.display(), thresholds.global, thresholds.origin),
+    );
     Ok(Outcome::Done)
 }
 
