@@ -263,6 +263,21 @@ fn the_band_of_a_cascade_is_tuned_and_honoured() {
     assert!((careless..=careful).contains(&asked("t.toml")));
     tune(&["--cost", "0.0001"]).says(&["no band of the cascade keeps to a cost of at most 0.0001"]);
 
+    // `evaluate --tune` chooses threshold and band for the target of the cascade, too.
+    let rows: Vec<String> = std::fs::read_to_string(&gold).unwrap().lines().map(str::to_owned).collect();
+    let (first, last) =
+        (home.file("first.jsonl", rows[..30].join("\n")), home.file("last.jsonl", rows[30..].join("\n")));
+    let evaluate =
+        ["evaluate", "--gold", &last, "--tune", &first, "--aggregate", "cascade", "--draws", "0", "-f", "json"];
+    for (target, spares_all) in [("loss = 0.0", false), ("cost = 0.0001", true)] {
+        let aimed = home.file("aimed.toml", CASCADE.replace("loss = 0.02", target));
+        let run = home.run(&[&evaluate[..], &["--ensemble", &aimed, "-p", "rules", "-p", "linear"]].concat()).exits(0);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert!(system(&report, "cascade")["thresholds"].as_str().unwrap().contains("first.jsonl"));
+        assert!(run.stderr.contains("cascade on first.jsonl: "), "{}", run.stderr);
+        assert_eq!(run.stderr.contains("; stage 2 (rules): 0 paragraphs"), spares_all, "{}", run.stderr);
+    }
+
     // A file for the same plugins in another order says the same.
     let stored = std::fs::read_to_string(home.work().join("t.toml")).unwrap();
     let turned = stored.replace(r#"panel = ["rules", "linear"]"#, r#"panel = ["linear", "rules"]"#);

@@ -9,7 +9,7 @@ use lundian_core::{Batch, ClassifierError, Output, Sample, Taxonomy, Unit};
 use lundian_eval::{Claim, Faithfulness, Gate, Labels, Mode, Objective};
 use lundian_report::{EVALUATION_FORMATS, Look};
 use lundian_runner::System;
-use lundian_runner::aggregate::Panel;
+use lundian_runner::aggregate::{CASCADE, Fitted, Panel, Training};
 
 use crate::Outcome;
 use crate::cli::{Destination, Global, ReportLang, Systems, choose_format, format_names};
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Labelled samples to choose thresholds on, in place of the thresholds stored with the models; never the gold file
     #[arg(long, value_name = "FILE", help_heading = "Samples")]
     tune: Option<PathBuf>,
-    /// With --tune, a threshold of its own for each thesis with at least this many labels
+    /// With --tune, a threshold of its own for each thesis with at least this many labels; the cascade keeps one for all
     #[arg(long, value_name = "N", requires = "tune", help_heading = "Samples")]
     per_thesis: Option<u64>,
     /// Also slice by this key of the gold file (repeatable)
@@ -76,27 +76,42 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let output = args.destination.output.as_deref();
     let format = choose_format(EVALUATION_FORMATS, args.format.as_deref(), output)?;
     let systems::Built { systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
-    let fitted = systems::fitted(&args.systems, &config, &Panel::new(&systems, &taxonomy))?;
+    let panel = Panel::new(&systems, &taxonomy);
+    let mut fitted = systems::fitted(&args.systems, &config, &panel)?;
     let aggregates = scoring::aggregates(&args.aggregate, &systems, &fitted, &taxonomy)?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;
     let options = systems::run_options(&args.systems, &config)?;
-    let score = |samples: &[Sample]| {
-        scoring::score(&scoring::paragraphs(samples), &systems, &aggregates, &fitted, &taxonomy, &options, global.quiet)
+    let score = |samples: &[Sample], fitted: &Fitted| {
+        scoring::score(&scoring::paragraphs(samples), &systems, &aggregates, fitted, &taxonomy, &options, global.quiet)
     };
 
-    let mut scored = score(&samples)?;
-    if !global.quiet {
-        scoring::say_stages(&scored, &systems);
-    }
+    let mut chosen = Vec::new();
     if let Some(tune) = &args.tune {
         let tuning = scoring::read_gold(&[tune], &taxonomy)?;
         scoring::refuse_overlap("--gold", samples.iter().map(|s| &s.paragraph), tune, &tuning)?;
         let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
         let name = scoring::file_name(tune);
-        for (system, tuned) in scored.iter_mut().zip(score(&tuning)?) {
-            system.thresholds =
-                lundian_eval::choose_thresholds(&tuning, &tuned.output, &taxonomy, mode, Objective::MacroF1, &name);
+        let objective = Objective::MacroF1;
+        let tuned = score(&tuning, &fitted)?;
+        if aggregates.iter().any(|a| a.name == CASCADE) {
+            // What it gives depends on its band, and that belongs to its threshold.
+            let scores: Vec<&[f32]> = tuned.iter().take(systems.len()).map(|s| s.output.scores()).collect();
+            let training = Training::new(&panel, &tuning, &scores)?;
+            fitted.tune_cascade(&training, &taxonomy, None, None, objective, &name)?;
+            scoring::say_cascade(&fitted, &name, global.quiet);
         }
+        let choose = |s: &Scored| match fitted.thresholds.get(CASCADE).filter(|_| s.name == CASCADE) {
+            Some(with_band) => with_band.clone(),
+            None => lundian_eval::choose_thresholds(&tuning, &s.output, &taxonomy, mode, objective, &name),
+        };
+        chosen = tuned.iter().map(choose).collect();
+    }
+    let mut scored = score(&samples, &fitted)?;
+    for (system, thresholds) in scored.iter_mut().zip(chosen) {
+        system.thresholds = thresholds;
+    }
+    if !global.quiet {
+        scoring::say_stages(&scored, &systems);
     }
 
     let eval_options = lundian_eval::Options {
