@@ -59,7 +59,11 @@ pub(crate) const BUNDLED: &[Bundled] = &[
 ];
 
 /// What aggregates have learned for panels of bundled plugins, as files: at most one for a panel.
-const ENSEMBLES: &[&str] = &[include_str!("../../models/ensemble/model.toml")];
+const ENSEMBLES: &[&str] = &[
+    include_str!("../../models/ensemble/model.toml"),
+    #[cfg(feature = "transformer")]
+    include_str!("../../models/ensemble/with-transformer.toml"),
+];
 
 /// The plugins that are not part of the program, and what may run of them.
 pub(crate) struct Installed {
