@@ -68,9 +68,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     };
 
     let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
-    let tests = [&args.tune].into_iter().chain(&args.test);
-    let tests: Vec<_> =
-        tests.map(|path| Ok((path, held_out(path, &samples, &taxonomy)?))).collect::<anyhow::Result<_>>()?;
+    let tests = held_out([&args.tune].into_iter().chain(&args.test), &samples, &taxonomy)?;
     let tuning = tests[0].1.as_slice();
     score(scoring::warm_up(&samples), &fitted)?;
     let scored = score(&samples, &fitted)?;

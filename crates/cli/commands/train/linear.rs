@@ -41,23 +41,22 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let params = Params { calibrate_on: args.calibrate_on.clone(), ..Params::default() };
     let params = with_settings(&params, &args.set)?.check()?;
     let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
+    let tests = held_out(args.tune.iter().chain(&args.test), &samples, &taxonomy)?;
     let started = std::time::Instant::now();
     let mut model = train(&taxonomy, &samples, &params, &mut |p| {
         output::inform(global.quiet, format_args!("{}/{} {:?}", p.done, p.total, p.stage));
     })?;
     model.data = data_files(&args.gold, &places)?;
-    if let Some(tune) = &args.tune {
-        let tuning = held_out(tune, &samples, &taxonomy)?;
-        let output = score(&Linear::new(model.clone(), &taxonomy), &tuning, &taxonomy)?;
+    if let Some((path, tuning)) = tests.first().filter(|_| args.tune.is_some()) {
+        let output = score(&Linear::new(model.clone(), &taxonomy), tuning, &taxonomy)?;
         let argued: Vec<bool> = tuning.iter().flat_map(|s| (0..taxonomy.len()).map(|t| s.argues(t))).collect();
         let global = choose_threshold(taxonomy.len(), output.scores(), &argued).threshold;
-        let origin = format!("chosen on {} for the largest sum of micro-F1 and macro-F1", scoring::file_name(tune));
+        let origin = format!("chosen on {} for the largest sum of micro-F1 and macro-F1", scoring::file_name(path));
         model.thresholds = Thresholds { origin, ..Thresholds::uniform(global) };
     }
     let classifier = Linear::new(model.clone(), &taxonomy);
-    for path in args.tune.iter().chain(&args.test) {
-        let samples = held_out(path, &samples, &taxonomy)?;
-        let figures = measure(&classifier, Kind::Linear, &model.thresholds, path, &samples, &taxonomy)?;
+    for (path, samples) in &tests {
+        let figures = measure(&classifier, Kind::Linear, &model.thresholds, path, samples, &taxonomy)?;
         say_figures(&figures, global.quiet);
         model.metrics.extend(figures);
     }

@@ -74,11 +74,18 @@ fn data_files(files: &[PathBuf], places: &[Range<usize>]) -> anyhow::Result<Vec<
     files.iter().zip(places).map(file).collect()
 }
 
-/// Samples that the model was not trained on.
-fn held_out(path: &Path, trained: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Vec<Sample>> {
-    let samples = scoring::read_gold(&[path], taxonomy)?;
-    scoring::refuse_overlap("--gold", trained.iter().map(|s| &s.paragraph), path, &samples)?;
-    Ok(samples)
+/// By file, samples that the model is not trained on.
+fn held_out<'p>(
+    files: impl IntoIterator<Item = &'p PathBuf>,
+    trained: &[Sample],
+    taxonomy: &Taxonomy,
+) -> anyhow::Result<Vec<(&'p Path, Vec<Sample>)>> {
+    let read = |path: &'p PathBuf| {
+        let samples = scoring::read_gold(&[path], taxonomy)?;
+        scoring::refuse_overlap("--gold", trained.iter().map(|s| &s.paragraph), path, &samples)?;
+        Ok((path.as_path(), samples))
+    };
+    files.into_iter().map(read).collect()
 }
 
 fn score(classifier: &dyn Classifier, samples: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Output> {

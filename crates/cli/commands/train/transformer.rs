@@ -59,15 +59,13 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let start = if args.freeze { Params::head_only() } else { Params::default() };
     let params = with_settings(&start, &args.set)?.check()?;
     let (samples, places) = scoring::read_gold_by_file(&args.gold, &taxonomy)?;
-    let tune = held_out(&args.tune, &samples, &taxonomy)?;
-    let tests = args.test.iter().map(|path| Ok((path, held_out(path, &samples, &taxonomy)?)));
-    let tests: Vec<_> = tests.collect::<anyhow::Result<_>>()?;
+    let tests = held_out([&args.tune].into_iter().chain(&args.test), &samples, &taxonomy)?;
     let mut data = data_files(&args.gold, &places)?;
     let mut taught = Vec::new();
     for path in &args.teacher {
         let read = read_taught(path, &taxonomy)?;
         // A paragraph is learned by heart with a teacher's scores as well as with labels.
-        for (held_out, samples) in [(&args.tune, &tune)].into_iter().chain(tests.iter().map(|(p, s)| (*p, s))) {
+        for (held_out, samples) in &tests {
             scoring::refuse_overlap("--teacher", read.iter().map(|t| &t.paragraph), held_out, samples)?;
         }
         data.extend(data_files(std::slice::from_ref(path), &[0..read.len()])?);
@@ -77,7 +75,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         taxonomy: &taxonomy,
         samples: &samples,
         taught: &taught,
-        tune: &tune,
+        tune: &tests[0].1,
         tune_name: &scoring::file_name(&args.tune),
         base: &args.base,
         base_name: Base { name: scoring::file_name(&args.base), licence: args.base_licence.clone() },
@@ -93,8 +91,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     })?;
     let classifier = Transformer::new(model, &taxonomy)?;
     let mut figures = BTreeMap::new();
-    for (path, samples) in [(&args.tune, tune)].into_iter().chain(tests) {
-        let more = measure(&classifier, Kind::Transformer, &classifier.thresholds(), path, &samples, &taxonomy)?;
+    for (path, samples) in &tests {
+        let more = measure(&classifier, Kind::Transformer, &classifier.thresholds(), path, samples, &taxonomy)?;
         say_figures(&more, global.quiet);
         figures.extend(more);
     }
