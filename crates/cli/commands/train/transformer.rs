@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         for (held_out, samples) in &tests {
             scoring::refuse_overlap("--teacher", read.iter().map(|t| &t.paragraph), held_out, samples)?;
         }
-        data.extend(data_files(std::slice::from_ref(path), &[0..read.len()])?);
+        data.extend(data_files(std::slice::from_ref(path), std::slice::from_ref(&(0..read.len())))?);
         taught.extend(read);
     }
     let job = Job {
