@@ -100,15 +100,15 @@ pub(super) struct Sizes {
 
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
     attention_output: Linear,
     attention_norm: LayerNorm,
     intermediate: Linear,
     output: Linear,
     output_norm: LayerNorm,
-    heads: usize,
+    pub(super) heads: usize,
 }
 
 impl Layer {
@@ -136,7 +136,17 @@ impl Layer {
         dropout: impl Fn(&Tensor, u64) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        let mixed = self.attention_output.forward(&ops::attention(&q, &k, &v, self.heads, sequences)?)?;
+        self.complete(x, &ops::attention(&q, &k, &v, self.heads, sequences)?, dropout)
+    }
+
+    /// What comes out, given what went in and what attention made of it.
+    pub(super) fn complete(
+        &self,
+        x: &Tensor,
+        attended: &Tensor,
+        dropout: impl Fn(&Tensor, u64) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mixed = self.attention_output.forward(attended)?;
         let x = self.attention_norm.forward(&(dropout(&mixed, 0)? + x)?)?;
         let inner = ops::gelu(&self.intermediate.forward(&x)?)?;
         self.output_norm.forward(&(dropout(&self.output.forward(&inner)?, 1)? + &x)?)

@@ -11,6 +11,7 @@ use candle_nn::ops::softmax;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::bert::{self, Names, Sizes};
 use super::blocks::{LayerNorm, Linear, inside, only, positive, rows, shared_out};
 use super::{Dropout, Encoder, Tokens};
 use crate::ModelError;
@@ -195,69 +196,73 @@ impl Distances {
     }
 }
 
+/// As [`bert`](super::bert) has them.
+const NAMES: Names = [
+    "attention.self.query_proj",
+    "attention.self.key_proj",
+    "attention.self.value_proj",
+    "attention.output.dense",
+    "attention.output.LayerNorm",
+    "intermediate.dense",
+    "output.dense",
+    "output.LayerNorm",
+];
+
+/// BERT's layer, with attention of its own.
 struct Layer {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    bert: bert::Layer,
     /// From the table of distances, for `c2p`.
     distance_key: Option<Linear>,
     /// From the table of distances, for `p2c`.
     distance_query: Option<Linear>,
-    attention_output: Linear,
-    attention_norm: LayerNorm,
-    intermediate: Linear,
-    output: Linear,
-    output_norm: LayerNorm,
-    heads: usize,
 }
 
 impl Layer {
     fn new(config: &Config, vb: &VarBuilder<'_>) -> Result<Self> {
-        let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let square = |name: &str| Linear::new(width, width, vb.pp(name));
-        let norm = |name: &str| LayerNorm::new(width, config.layer_norm_eps, vb.pp(name));
-        let (query, key) = (square("attention.self.query_proj")?, square("attention.self.key_proj")?);
+        let sizes = Sizes {
+            width: config.hidden_size,
+            inner: config.intermediate_size,
+            heads: config.num_attention_heads,
+            epsilon: config.layer_norm_eps,
+        };
+        let bert = bert::Layer::new(&sizes, &NAMES, vb.clone())?;
         let kinds = config.kinds();
         let of = |kind: &str, own: &str, shared: &Linear| {
+            let separate = || Linear::new(sizes.width, sizes.width, vb.pp(own));
             let used = kinds.iter().any(|k| k == kind);
-            used.then(|| if config.share_att_key { Ok(shared.clone()) } else { square(own) }).transpose()
+            used.then(|| if config.share_att_key { Ok(shared.clone()) } else { separate() }).transpose()
         };
         Ok(Self {
-            distance_key: of("c2p", "attention.self.pos_key_proj", &key)?,
-            distance_query: of("p2c", "attention.self.pos_query_proj", &query)?,
-            query,
-            key,
-            value: square("attention.self.value_proj")?,
-            attention_output: square("attention.output.dense")?,
-            attention_norm: norm("attention.output.LayerNorm")?,
-            intermediate: Linear::new(width, inner, vb.pp("intermediate.dense"))?,
-            output: Linear::new(inner, width, vb.pp("output.dense"))?,
-            output_norm: norm("output.LayerNorm")?,
-            heads: config.num_attention_heads,
+            distance_key: of("c2p", "attention.self.pos_key_proj", &bert.key)?,
+            distance_query: of("p2c", "attention.self.pos_query_proj", &bert.query)?,
+            bert,
         })
     }
 
     /// `rows x width` as `heads x rows x size`.
     fn by_head(&self, x: &Tensor) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
-        x.reshape((rows, self.heads, width / self.heads))?.transpose(0, 1)?.contiguous()
+        x.reshape((rows, self.bert.heads, width / self.bert.heads))?.transpose(0, 1)?.contiguous()
     }
 
     fn attention(&self, x: &Tensor, table: &Tensor, distances: Distances, sequences: &Sequences) -> Result<Tensor> {
         let width = x.dim(1)?;
-        let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
+        let (q, k, v) = (self.bert.query.forward(x)?, self.bert.key.forward(x)?, self.bert.value.forward(x)?);
         let by_distance = |linear: &Option<Linear>| -> Result<Option<Tensor>> {
             linear.as_ref().map(|linear| self.by_head(&linear.forward(table)?)).transpose()
         };
         let (distance_keys, distance_queries) = (by_distance(&self.distance_key)?, by_distance(&self.distance_query)?);
         let products = 1 + usize::from(distance_keys.is_some()) + usize::from(distance_queries.is_some());
-        let scale = ((width / self.heads * products) as f64).sqrt().recip();
+        let scale = ((width / self.bert.heads * products) as f64).sqrt().recip();
         let mixed = sequences.iter().map(|tokens| {
             let own = |x: &Tensor| self.by_head(&x.narrow(0, tokens.start, tokens.len())?);
             let (q, k, v) = (own(&q)?, own(&k)?, own(&v)?);
             let count = tokens.len();
-            let rows = Tensor::from_vec(distances.rows(count), (1, count, count), x.device())?
-                .broadcast_as((self.heads, count, count))?;
+            let rows = Tensor::from_vec(distances.rows(count), (1, count, count), x.device())?.broadcast_as((
+                self.bert.heads,
+                count,
+                count,
+            ))?;
             let mut scores = q.matmul(&k.t()?)?;
             if let Some(keys) = &distance_keys {
                 scores = (scores + q.matmul(&keys.t()?)?.gather(&rows.contiguous()?, 2)?)?;
@@ -269,18 +274,6 @@ impl Layer {
             softmax(&(scores * scale)?, 2)?.matmul(&v)?.transpose(0, 1)?.reshape((count, width))
         });
         Tensor::cat(&mixed.collect::<Result<Vec<_>>>()?, 0)
-    }
-
-    fn forward(
-        &self,
-        x: &Tensor,
-        attended: &Tensor,
-        dropout: impl Fn(&Tensor, u64) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let mixed = self.attention_output.forward(attended)?;
-        let x = self.attention_norm.forward(&(dropout(&mixed, 0)? + x)?)?;
-        let inner = ops::gelu(&self.intermediate.forward(&x)?)?;
-        self.output_norm.forward(&(dropout(&self.output.forward(&inner)?, 1)? + &x)?)
     }
 }
 
@@ -415,7 +408,7 @@ impl Encoder for Deberta {
             self.table_norm.as_ref().map_or_else(|| Ok(self.table.clone()), |norm| norm.forward(&self.table))?;
         let this = &self.layers[layer];
         let attended = this.attention(x, &table, self.distances, sequences)?;
-        let out = this.forward(x, &attended, |x, place| dropout.apply(x, 2 * layer as u64 + place + 1))?;
+        let out = this.bert.complete(x, &attended, |x, place| dropout.apply(x, 2 * layer as u64 + place + 1))?;
         match &self.convolution {
             Some(convolution) if layer == 0 => convolution.forward(x, &out, sequences),
             _ => Ok(out),
