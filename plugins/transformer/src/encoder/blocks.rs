@@ -60,7 +60,7 @@ fn bias(width: usize, biased: bool, vb: &VarBuilder<'_>) -> Result<Tensor> {
 }
 
 /// The rows of `table` with these numbers.
-pub(super) fn rows(table: &Tensor, numbers: Vec<u32>) -> Result<Tensor> {
+pub(crate) fn rows(table: &Tensor, numbers: Vec<u32>) -> Result<Tensor> {
     let count = numbers.len();
     table.index_select(&Tensor::from_vec(numbers, count, table.device())?, 0)
 }

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::ModelError;
 use crate::ops::{self, Sequences};
 
-pub(crate) use blocks::{LayerNorm, Linear, only};
+pub(crate) use blocks::{LayerNorm, Linear, only, rows};
 
 /// The values of `model_type` that [`open`] knows.
 pub(crate) const ARCHITECTURES: [&str; 6] =

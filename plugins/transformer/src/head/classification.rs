@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::ModelError;
-use crate::encoder::{LayerNorm, Linear, only};
+use crate::encoder::{LayerNorm, Linear, only, rows};
 use crate::ops::{self, Sequences};
 
 /// What is done after the dense layer.
@@ -115,9 +115,7 @@ impl Classification {
         let vectors = if self.mean {
             ops::mean_rows(x, pooled)?
         } else {
-            let firsts: Vec<u32> = pooled.iter().map(|tokens| tokens.start as u32).collect();
-            let count = firsts.len();
-            x.index_select(&Tensor::from_vec(firsts, count, x.device())?, 0)?
+            rows(x, pooled.iter().map(|tokens| tokens.start as u32).collect())?
         };
         let dense = self.dense.forward(&vectors)?;
         let active = match self.activation {
