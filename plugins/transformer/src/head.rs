@@ -13,20 +13,15 @@ use crate::zero_shot::References;
 
 pub(crate) use classification::Classification;
 
-/// A weight and a bias.
-pub(crate) type Affine = [Tensor; 2];
-
 /// Names of a trained head's weights.
 pub(crate) const NAMES: [&str; 2] = ["classifier.weight", "classifier.bias"];
-/// Name of the query of [`Head::Attention`].
+/// Name of the query of [`Trained`].
 pub(crate) const QUERY: &str = "classifier.query";
 
 /// A head with its weights.
 pub(crate) enum Head {
-    /// The mean of a paragraph's tokens, times a matrix: what [`train`](crate::train()) learns.
-    Mean(Affine),
-    /// The same with a mean of its own for each thesis; the query says which tokens count for it.
-    Attention(Tensor, Affine),
+    /// What [`train`](crate::train()) learns.
+    Trained(Trained),
     /// That of a Hugging Face model for sequence classification.
     Classification(Classification),
     /// Likeness to what the taxonomy says of each thesis.
@@ -37,29 +32,32 @@ impl Head {
     /// One row of logits per sequence of `x`, whose tokens in `pooled` are the paragraph's.
     pub(crate) fn logits(&self, x: &Tensor, pooled: &Sequences) -> Result<Vec<Vec<f32>>> {
         match self {
-            Self::Mean(affine) => mean(x, pooled, affine, Dropout::NONE)?.to_vec2(),
-            Self::Attention(query, affine) => attention(x, pooled, query, affine, Dropout::NONE)?.to_vec2(),
+            Self::Trained(head) => head.logits(x, pooled, Dropout::NONE)?.to_vec2(),
             Self::Classification(head) => head.logits(x, pooled),
             Self::Likeness(references) => Ok(references.logits(&ops::mean_rows(x, pooled)?.to_vec2()?)),
         }
     }
 }
 
-/// The mean of each sequence's pooled tokens, times `affine`.
-pub(crate) fn mean(x: &Tensor, pooled: &Sequences, affine: &Affine, dropout: Dropout) -> Result<Tensor> {
-    ops::linear(&dropout.apply(&ops::mean_rows(x, pooled)?, 0)?, &affine[0], &affine[1])
+/// A mean of a paragraph's tokens, times a matrix.
+pub(crate) struct Trained {
+    /// A row for each thesis, which says how much tokens count for it; without one all count alike.
+    pub(crate) query: Option<Tensor>,
+    /// A row for each thesis.
+    pub(crate) weight: Tensor,
+    /// A number for each thesis.
+    pub(crate) bias: Tensor,
 }
 
-/// For each sequence and thesis, the mean of the pooled tokens weighted by `softmax(query · x / sqrt(width))`, times the
-/// thesis's row of `affine`. A query of zeros gives the plain mean.
-pub(crate) fn attention(
-    x: &Tensor,
-    pooled: &Sequences,
-    query: &Tensor,
-    affine: &Affine,
-    dropout: Dropout,
-) -> Result<Tensor> {
-    let means = dropout.apply(&ops::attentive_means(x, query, pooled)?, 0)?;
-    let means = means.reshape((pooled.len(), query.dim(0)?, query.dim(1)?))?;
-    means.broadcast_mul(&affine[0])?.sum(2)?.broadcast_add(&affine[1])
+impl Trained {
+    /// The logits of each sequence, `sequences x theses`. With a query, each thesis has a mean of its own, in which tokens
+    /// are weighted by `softmax(query · x / sqrt(width))`: a query of zeros gives the plain mean.
+    pub(crate) fn logits(&self, x: &Tensor, pooled: &Sequences, dropout: Dropout) -> Result<Tensor> {
+        let Some(query) = &self.query else {
+            return ops::linear(&dropout.apply(&ops::mean_rows(x, pooled)?, 0)?, &self.weight, &self.bias);
+        };
+        let means = dropout.apply(&ops::attentive_means(x, query, pooled)?, 0)?;
+        let means = means.reshape((pooled.len(), query.dim(0)?, query.dim(1)?))?;
+        means.broadcast_mul(&self.weight)?.sum(2)?.broadcast_add(&self.bias)
+    }
 }

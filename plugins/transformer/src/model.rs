@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder};
-use crate::head::{self, Classification, Head};
+use crate::head::{self, Classification, Head, Trained};
 use crate::ops;
 use crate::params::{Params, Pooling};
 use crate::tokens::{Lengths, Reader, Window, pack};
@@ -220,11 +220,13 @@ impl Model {
         let encoder = encoder::open(&parts.config, builder.clone())?;
         let theses = manifest.theses.len();
         let matrix = |name: &str| builder.get((theses, encoder.width()), name).map_err(ModelError::weights);
-        let affine = [matrix(head::NAMES[0])?, builder.get(theses, head::NAMES[1]).map_err(ModelError::weights)?];
-        let head = match manifest.params.pooling {
-            Pooling::Mean => Head::Mean(affine),
-            Pooling::Attention => Head::Attention(matrix(head::QUERY)?, affine),
+        let (weight, bias) =
+            (matrix(head::NAMES[0])?, builder.get(theses, head::NAMES[1]).map_err(ModelError::weights)?);
+        let query = match manifest.params.pooling {
+            Pooling::Mean => None,
+            Pooling::Attention => Some(matrix(head::QUERY)?),
         };
+        let head = Head::Trained(Trained { query, weight, bias });
         let lengths = manifest.params.lengths;
         let reader = Reader::new(&parts.tokenizer, lengths, encoder.vocabulary(), encoder.max_tokens())?;
         Ok(Self { manifest, encoder, head, reader })

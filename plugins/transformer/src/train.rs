@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder, layer_of};
-use crate::head::{self, Affine};
+use crate::head::{self, Trained};
 use crate::model::{
     Base, CONFIG, Calibration, FORMAT, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, hex, sha256, write,
 };
@@ -191,9 +191,7 @@ struct Trainer<'a> {
     freeze: usize,
     parts: Parts,
     encoder: Box<dyn Encoder>,
-    head: Affine,
-    /// Of attention over tokens, if there is any.
-    query: Option<Tensor>,
+    head: Trained,
     slots: Vec<Slot>,
     samples: Vec<Prepared>,
     tune: Vec<Prepared>,
@@ -254,11 +252,12 @@ impl<'a> Trainer<'a> {
             slots.push(Slot::new(name.to_owned(), var, params.head_learning_rate, params.weight_decay));
             Ok(tensor)
         };
-        let head = [head_part(head::NAMES[0])?, head_part(head::NAMES[1])?];
+        let (weight, bias) = (head_part(head::NAMES[0])?, head_part(head::NAMES[1])?);
         let query = match params.pooling {
             Pooling::Mean => None,
             Pooling::Attention => Some(head_part(head::QUERY)?),
         };
+        let head = Trained { query, weight, bias };
         let reader = Reader::new(&parts.tokenizer, params.lengths, encoder.vocabulary(), encoder.max_tokens())?;
         let positive_weights = counts
             .iter()
@@ -277,7 +276,7 @@ impl<'a> Trainer<'a> {
         let taught = job.taught.par_iter().map(|t| prepare(&t.paragraph, t.scores.clone(), params.teacher_weight));
         samples.par_extend(taught.collect::<Result<Vec<_>, TrainError>>()?);
         let tune = job.tune.par_iter().map(|s| labelled(s, 0.0)).collect::<Result<_, TrainError>>()?;
-        Ok(Self { job, params, freeze, parts, encoder, head, query, slots, samples, tune, positive_weights })
+        Ok(Self { job, params, freeze, parts, encoder, head, slots, samples, tune, positive_weights })
     }
 
     fn steps(&self) -> u64 {
@@ -437,11 +436,7 @@ impl<'a> Trainer<'a> {
         picked.iter().for_each(|(sample, window)| x.extend_from_slice(&sample.frozen[*window]));
         let x = Tensor::from_vec(x, (tokens.ids.len(), width), &Device::Cpu)?;
         let x = self.encoder.layers(self.freeze, x, &tokens.sequences, dropout)?;
-        let logits = match &self.query {
-            Some(query) => head::attention(&x, &pooled, query, &self.head, dropout)?,
-            None => head::mean(&x, &pooled, &self.head, dropout)?,
-        };
-        Ok((logits, tokens.ids.len()))
+        Ok((self.head.logits(&x, &pooled, dropout)?, tokens.ids.len()))
     }
 
     /// The logits of the tuning samples, row-major: of each thesis, the largest of a paragraph's windows.
