@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 use lundian_core::{Kind, Output, Paragraph, Sample, Taxonomy, Thresholds};
 use lundian_eval::SystemOutput;
-use lundian_runner::aggregate::{self, AGGREGATES, Entry, Fitted, Panel};
+use lundian_runner::aggregate::{self, AGGREGATES, Entry, Fitted, Panel, Training};
 use lundian_runner::{Gate, Options, RunError, StageSummary, System};
 
 use crate::output::{self, Interrupted};
@@ -178,6 +178,21 @@ pub(crate) fn say_stages(scored: &[Scored], systems: &[System]) {
             output::say(format_args!("{}: {words}", s.name));
         }
     }
+}
+
+/// What the systems of `panel`, which stand first in `scored`, say of labelled samples.
+pub(crate) fn training<'a>(
+    panel: &'a Panel,
+    samples: &'a [Sample],
+    scored: &'a [Scored],
+) -> anyhow::Result<Training<'a>> {
+    let scores: Vec<&[f32]> = scored.iter().take(panel.names.len()).map(|s| s.output.scores()).collect();
+    Ok(Training::new(panel, samples, &scores)?)
+}
+
+/// Seconds that each system of `panel`, which stand first in `scored`, took for a paragraph.
+pub(crate) fn seconds_each(panel: &Panel, scored: &[Scored]) -> Vec<f64> {
+    scored.iter().take(panel.names.len()).map(|s| s.seconds / s.output.rows().max(1) as f64).collect()
 }
 
 /// Says what the cascade is and what it does to the samples of `file`, on which its band was chosen.

@@ -9,7 +9,7 @@ use lundian_core::{Batch, ClassifierError, Output, Sample, Taxonomy, Unit};
 use lundian_eval::{Claim, Faithfulness, Gate, Labels, Mode, Objective};
 use lundian_report::{EVALUATION_FORMATS, Look};
 use lundian_runner::System;
-use lundian_runner::aggregate::{CASCADE, Fitted, Panel, Training};
+use lundian_runner::aggregate::{CASCADE, Fitted, Panel};
 
 use crate::Outcome;
 use crate::cli::{Destination, Global, ReportLang, Systems, choose_format, format_names};
@@ -95,8 +95,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let tuned = score(&tuning, &fitted)?;
         if aggregates.iter().any(|a| a.name == CASCADE) {
             // What it gives depends on its band, and that belongs to its threshold.
-            let scores: Vec<&[f32]> = tuned.iter().take(systems.len()).map(|s| s.output.scores()).collect();
-            let training = Training::new(&panel, &tuning, &scores)?;
+            let training = scoring::training(&panel, &tuning, &tuned)?;
             fitted.tune_cascade(&training, &taxonomy, None, None, objective, &name)?;
             scoring::say_cascade(&fitted, &name, global.quiet);
         }

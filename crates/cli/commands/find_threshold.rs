@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use lundian_core::{Sample, Thresholds};
 use lundian_eval::{Mode, Objective};
 use lundian_runner::Options;
-use lundian_runner::aggregate::{CASCADE, Panel, Training};
+use lundian_runner::aggregate::{CASCADE, Panel};
 
 use crate::Outcome;
 use crate::cli::{CascadeTarget, Destination, Global, Systems};
@@ -85,10 +85,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         .collect();
     let mut band = None;
     if with_cascade {
-        let scores: Vec<&[f32]> = scored.iter().take(systems.len()).map(|s| s.output.scores()).collect();
-        let per_paragraph = scored.iter().take(systems.len()).map(|s| s.seconds / samples.len().max(1) as f64);
-        let seconds: Vec<f64> = per_paragraph.collect();
-        let training = Training::new(&panel, &samples, &scores)?;
+        let seconds = scoring::seconds_each(&panel, &scored);
+        let training = scoring::training(&panel, &samples, &scored)?;
         fitted.tune_cascade(&training, &taxonomy, args.target.get(), Some(&seconds), objective, &names)?;
         chosen.extend(fitted.thresholds.get(CASCADE).map(|t| (CASCADE.to_owned(), t.clone())));
         band = fitted.cascade_band();

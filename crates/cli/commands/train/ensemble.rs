@@ -8,10 +8,10 @@ use lundian_core::{Kind, Sample, Setup, Taxonomy};
 use lundian_eval::{Evaluation, Objective};
 use lundian_linear::Linear;
 use lundian_plugin::Plugin as _;
+use lundian_runner::Options;
 use lundian_runner::aggregate::{
-    AGGREGATES, DataFile, Figures, FitOptions, Fitted, Panel, Training, beside_mean, correlated, fit,
+    AGGREGATES, DataFile, Figures, FitOptions, Fitted, Panel, beside_mean, correlated, fit,
 };
-use lundian_runner::{Options, System};
 
 use super::held_out;
 use crate::Outcome;
@@ -71,14 +71,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let tests = held_out([&args.tune].into_iter().chain(&args.test), &samples, &taxonomy)?;
     let tuning = tests[0].1.as_slice();
     score(scoring::warm_up(&samples), &fitted)?;
-    let scored = score(&samples, &fitted)?;
-    let mut scores = matrices(&scored, systems.len());
-    cross_fit(args, &systems, &samples, &taxonomy, &config, &mut scores)?;
-    let training = training(&panel, &samples, &scores)?;
-    let per_paragraph = scored.iter().take(systems.len()).map(|s| s.seconds / samples.len().max(1) as f64);
+    let mut scored = score(&samples, &fitted)?;
+    cross_fit(args, &panel, &samples, &taxonomy, &config, &mut scored)?;
+    let training = scoring::training(&panel, &samples, &scored)?;
     let defaults = FitOptions::default();
     let target = args.target.get().unwrap_or(defaults.target);
-    let fit_options = FitOptions { seconds: per_paragraph.collect(), target, ..defaults };
+    let fit_options = FitOptions { seconds: scoring::seconds_each(&panel, &scored), target, ..defaults };
     for entry in AGGREGATES.iter().filter(|e| e.is_learned()) {
         match fit(entry, &training, &fit_options) {
             Ok(learned) => fitted.merge(learned),
@@ -94,9 +92,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     for correlation in &fitted.correlated {
         output::inform(global.quiet, format_args!("{}", correlation.sentence()));
     }
-    let tuned = matrices(&score(tuning, &fitted)?, systems.len());
+    let tuned = score(tuning, &fitted)?;
     fitted.tune_thresholds(
-        &self::training(&panel, tuning, &tuned)?,
+        &scoring::training(&panel, tuning, &tuned)?,
         &taxonomy,
         Objective::MacroF1,
         &scoring::file_name(&args.tune),
@@ -121,29 +119,19 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     Ok(if scoring::say_failures(&scored) { Outcome::Partly } else { Outcome::Done })
 }
 
-/// The score matrices of the systems, without those of aggregates.
-fn matrices(scored: &[Scored], systems: usize) -> Vec<Vec<f32>> {
-    scored.iter().take(systems).map(|s| s.output.scores().to_vec()).collect()
-}
-
-fn training<'a>(panel: &'a Panel, samples: &'a [Sample], scores: &'a [Vec<f32>]) -> anyhow::Result<Training<'a>> {
-    let scores: Vec<&[f32]> = scores.iter().map(Vec::as_slice).collect();
-    Ok(Training::new(panel, samples, &scores)?)
-}
-
 /// Puts cross-fitted scores in the place of those of a model that has seen the samples.
 fn cross_fit(
     args: &Args,
-    systems: &[System],
+    panel: &Panel,
     samples: &[Sample],
     taxonomy: &Taxonomy,
     config: &Config,
-    scores: &mut [Vec<f32>],
+    scored: &mut [Scored],
 ) -> anyhow::Result<()> {
     if args.trained_on.is_empty() {
         return Ok(());
     }
-    let Some(column) = systems.iter().position(|s| s.name == CROSS_FITTED) else {
+    let Some(column) = panel.names.iter().position(|name| name == CROSS_FITTED) else {
         bail!("--trained-on is about the plugin {CROSS_FITTED:?}, which is not in the panel");
     };
     let settings = config.plugin_settings(CROSS_FITTED)?;
@@ -159,7 +147,7 @@ fn cross_fit(
         let Some(from) = row_of.get(id) else {
             bail!("paragraph {id:?} is not among the samples of --trained-on");
         };
-        scores[column][row * theses..(row + 1) * theses].copy_from_slice(&held_out[from * theses..(from + 1) * theses]);
+        scored[column].output.row_mut(row).copy_from_slice(&held_out[from * theses..(from + 1) * theses]);
     }
     Ok(())
 }
