@@ -5,7 +5,9 @@
 //! What it prints is the median of the paired ratios: each batch is judged in both places, and its two times are compared
 //! with each other, so that neither the machine's moods nor a batch's own weight count. It does so twice. *In a row* is
 //! how a run asks: batch after batch. *In turns* the worker is idle while the same batch is judged here, which is the
-//! worst that can happen: it has gone to sleep, and waking a process takes the system tens of microseconds.
+//! worst that can happen: it has gone to sleep, and waking a process takes the system tens of microseconds. And it does
+//! so for two kinds of text: paragraphs as they are in answers and essays, with the paragraph before each, and the
+//! taxonomy's examples, which are short, so that there is less work to set the border's cost against.
 //!
 //! Without a folder it measures the keyword plugin of the tests, which does next to nothing: the difference is then
 //! all there is to the border.
@@ -47,24 +49,34 @@ fn main() {
     println!("starting a worker: {:?}", start.elapsed());
     let here = load(Isolation::InProcess);
 
-    let texts: Vec<String> = taxonomy.theses().iter().flat_map(|t| t.examples.iter().cloned()).collect();
-    let text = |i: usize| texts[i % texts.len()].as_str();
-    let unit = |i| Unit { text: text(i), prev: text(i + 1), heading: "标题", title: "题目" };
     let plugins = [here, there];
-    println!("{}, {BATCHES} batches of {ROWS} paragraphs:", found.manifest.id);
-    for (how, turn) in [("in a row", IN_A_ROW), ("in turns", 1)] {
-        let batch = |number: usize| -> Vec<Unit<'_>> { (number..).map(unit).take(ROWS).collect() };
-        compare(&plugins, batch, taxonomy.len(), turn, WARM_UP);
-        let mut pairs = compare(&plugins, batch, taxonomy.len(), turn, BATCHES);
-        let mut median = |of: fn(&[f64; 2]) -> f64| {
-            pairs.sort_by(|a, b| of(a).total_cmp(&of(b)));
-            of(&pairs[pairs.len() / 2])
-        };
-        let (here, there) = (median(|times| times[0]), median(|times| times[1]));
-        let (extra, ratio) = (median(|times| times[1] - times[0]), median(|times| times[1] / times[0]));
-        println!("    {how}: in this process {here:.1} µs, in a worker {there:.1} µs");
-        println!("        isolation costs {extra:.1} µs, {:.1} %", 100.0 * (ratio - 1.0));
+    let examples: Vec<String> = taxonomy.theses().iter().flat_map(|t| t.examples.iter().cloned()).collect();
+    for (kind, texts) in [("paragraphs", &paragraphs()), ("examples", &examples)] {
+        let characters = texts.iter().map(|text| text.chars().count()).sum::<usize>() / texts.len();
+        println!("{}, {BATCHES} batches of {ROWS} {kind} of {characters} characters:", found.manifest.id);
+        let text = |i: usize| texts[i % texts.len()].as_str();
+        let unit = |i| Unit { text: text(i + 1), prev: text(i), heading: "标题", title: "题目" };
+        for (how, turn) in [("in a row", IN_A_ROW), ("in turns", 1)] {
+            let batch = |number: usize| -> Vec<Unit<'_>> { (number..).map(unit).take(ROWS).collect() };
+            compare(&plugins, batch, taxonomy.len(), turn, WARM_UP);
+            let mut pairs = compare(&plugins, batch, taxonomy.len(), turn, BATCHES);
+            let mut median = |of: fn(&[f64; 2]) -> f64| {
+                pairs.sort_by(|a, b| of(a).total_cmp(&of(b)));
+                of(&pairs[pairs.len() / 2])
+            };
+            let (here, there) = (median(|times| times[0]), median(|times| times[1]));
+            let (extra, ratio) = (median(|times| times[1] - times[0]), median(|times| times[1] / times[0]));
+            println!("    {how}: in this process {here:.1} µs, in a worker {there:.1} µs");
+            println!("        isolation costs {extra:.1} µs, {:.1} %", 100.0 * (ratio - 1.0));
+        }
     }
+}
+
+/// The paragraphs of whole answers and essays, in order.
+fn paragraphs() -> Vec<String> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/answers/held-out.jsonl");
+    let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
+    std::fs::read_to_string(file).unwrap().lines().map(text).collect()
 }
 
 /// The times of each batch in microseconds, in both places, which take turns after `turn` batches.
