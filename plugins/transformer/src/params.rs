@@ -47,6 +47,10 @@ pub struct Params {
     pub weight_decay: f64,
     /// Part of all numbers that is dropped after each sublayer; from 0 to below 1.
     pub dropout: f32,
+    /// Part of the tokens that is left out in each step, above the layers that stay as they are (after Shen et al., *A
+    /// simple but tough-to-beat data augmentation approach for natural language understanding and generation*, 2020);
+    /// from 0 to below 1.
+    pub token_dropout: f32,
     /// The largest norm of a gradient; larger ones are scaled down. Above 0.
     pub clip: f64,
     /// A sample that argues a thesis counts as often as makes up for its rarity, in square root, but at most this many
@@ -84,6 +88,7 @@ impl Default for Params {
             warmup: 0.06,
             weight_decay: 0.01,
             dropout: 0.1,
+            token_dropout: 0.0,
             clip: 1.0,
             positive_weight: 5.0,
             label_smoothing: 0.0,
@@ -131,6 +136,7 @@ impl Params {
             ("warmup", "from 0 to below 1", (0.0..1.0).contains(&self.warmup)),
             ("weight_decay", "a number of at least 0", self.weight_decay.is_finite() && self.weight_decay >= 0.0),
             ("dropout", "from 0 to below 1", (0.0..1.0).contains(&self.dropout)),
+            ("token_dropout", "from 0 to below 1", (0.0..1.0).contains(&self.token_dropout)),
             ("clip", "a number above 0", above_zero(self.clip)),
             ("positive_weight", "at least 1", self.positive_weight.is_finite() && self.positive_weight >= 1.0),
             ("label_smoothing", "from 0 to below 0.5", (0.0..0.5).contains(&self.label_smoothing)),
@@ -171,6 +177,7 @@ mod tests {
         assert_eq!(wrong(&|p| p.learning_rate = f64::NAN), "learning_rate");
         assert_eq!(wrong(&|p| p.layer_decay = 0.0), "layer_decay");
         assert_eq!(wrong(&|p| p.dropout = 1.0), "dropout");
+        assert_eq!(wrong(&|p| p.token_dropout = -0.1), "token_dropout");
         assert_eq!(wrong(&|p| p.lengths.window = 7), "lengths.window");
     }
 }

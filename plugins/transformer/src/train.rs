@@ -24,6 +24,7 @@ use crate::head::{self, Trained};
 use crate::model::{
     Base, CONFIG, Calibration, FORMAT, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, hex, sha256, write,
 };
+use crate::ops::Sequences;
 use crate::optimiser::{self, Slot};
 use crate::params::{Params, Pooling, ValidParams};
 use crate::random::Random;
@@ -411,8 +412,7 @@ impl<'a> Trainer<'a> {
             (sample, epoch % sample.windows.len())
         };
         let picked: Vec<(&Prepared, usize)> = rows.iter().map(of).collect();
-        let dropout = Dropout { rate: self.params.dropout, seed };
-        let (logits, tokens) = self.forward(&picked, dropout)?;
+        let (logits, tokens) = self.forward(&picked, Some(seed))?;
         let values = logits.to_vec2::<f32>()?;
         let mut loss = 0.0;
         let mut slope = Vec::with_capacity(rows.len() * self.job.taxonomy.len());
@@ -428,15 +428,33 @@ impl<'a> Trainer<'a> {
         Ok(((logits * slope)?.sum_all()?.backward()?, loss, tokens))
     }
 
-    /// Logits of windows of samples, and the number of their tokens.
-    fn forward(&self, picked: &[(&Prepared, usize)], dropout: Dropout) -> Result<(Tensor, usize), TrainError> {
+    /// Logits of windows of samples, and the number of their tokens. With a seed, numbers and tokens are left out as the
+    /// parameters say.
+    fn forward(&self, picked: &[(&Prepared, usize)], seed: Option<u64>) -> Result<(Tensor, usize), TrainError> {
         let width = self.encoder.width();
-        let (tokens, pooled) = pack(picked.iter().map(|(sample, window)| &sample.windows[*window]));
-        let mut x = Vec::with_capacity(tokens.ids.len() * width);
-        picked.iter().for_each(|(sample, window)| x.extend_from_slice(&sample.frozen[*window]));
-        let x = Tensor::from_vec(x, (tokens.ids.len(), width), &Device::Cpu)?;
-        let x = self.encoder.layers(self.freeze, x, &tokens.sequences, dropout)?;
-        Ok((self.head.logits(&x, &pooled, dropout)?, tokens.ids.len()))
+        let dropout = seed.map_or(Dropout::NONE, |seed| Dropout { rate: self.params.dropout, seed });
+        let mut random = seed.map(|seed| Random::new(seed ^ 0x0054_6F6B_656E));
+        let rate = f64::from(self.params.token_dropout);
+        let mut left_out = || random.as_mut().is_some_and(|random| random.unit() < rate);
+        let (mut x, mut tokens) = (Vec::new(), 0);
+        let (mut sequences, mut pooled) = (Vec::new(), Vec::new());
+        for (sample, window) in picked {
+            let (start, mut own) = (tokens, 0);
+            for (place, token) in sample.frozen[*window].chunks(width).enumerate() {
+                // The first stays, so that something is left of every paragraph.
+                if place > 0 && left_out() {
+                    continue;
+                }
+                x.extend_from_slice(token);
+                tokens += 1;
+                own += usize::from(place < sample.windows[*window].own);
+            }
+            sequences.push(start..tokens);
+            pooled.push(start..start + own);
+        }
+        let x = Tensor::from_vec(x, (tokens, width), &Device::Cpu)?;
+        let x = self.encoder.layers(self.freeze, x, &Sequences::from(sequences), dropout)?;
+        Ok((self.head.logits(&x, &Sequences::from(pooled), dropout)?, tokens))
     }
 
     /// The logits of the tuning samples, row-major: of each thesis, the largest of a paragraph's windows.
@@ -452,7 +470,7 @@ impl<'a> Trainer<'a> {
             .par_chunks(SCORED_TOGETHER)
             .map(|chunk| {
                 let picked: Vec<(&Prepared, usize)> = chunk.iter().map(|(_, picked)| *picked).collect();
-                Ok(self.forward(&picked, Dropout::NONE)?.0.to_vec2::<f32>()?)
+                Ok(self.forward(&picked, None)?.0.to_vec2::<f32>()?)
             })
             .collect::<Result<_, TrainError>>()?;
         let mut logits = vec![f32::NEG_INFINITY; self.tune.len() * theses];
