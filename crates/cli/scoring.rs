@@ -48,8 +48,7 @@ impl Scored {
 
 /// The aggregate called `name`.
 pub(crate) fn find_aggregate(name: &str) -> anyhow::Result<&'static Entry> {
-    let known = || AGGREGATES.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
-    aggregate::find(name).ok_or_else(|| anyhow!("there is no aggregate {name:?}; there are {}", known()))
+    aggregate::find(name).ok_or_else(|| anyhow!("there is no aggregate {name:?}; there are {}", aggregate::names()))
 }
 
 /// The aggregates that flags name; all that can be used if none is named and there is more than one system to combine.

@@ -24,7 +24,8 @@ pub(crate) struct Args {
     input: Input,
     #[command(flatten)]
     systems: Systems,
-    /// How the systems' scores become one [default: mean; one plugin alone speaks for itself]
+    /// How the systems' scores become one [default: what the ensemble of these plugins names, else mean; one plugin
+    /// alone speaks for itself]
     #[arg(long, value_name = "METHOD", help_heading = "Systems", value_parser = aggregate_names())]
     aggregate: Option<String>,
     /// Score from which on a thesis is a label, in place of the thresholds stored with the models
@@ -58,18 +59,19 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
     let format = choose_format(args, &config)?;
-    let method = args.aggregate.as_deref().or(config.aggregate.as_deref()).unwrap_or("mean");
-    let aggregate = scoring::find_aggregate(method)?;
+    let named = args.aggregate.as_deref().or(config.aggregate.as_deref()).map(scoring::find_aggregate).transpose()?;
     let systems::Built { mut systems, plugins } = systems::build(&args.systems, global, &config, &taxonomy)?;
     let file = args.thresholds.as_ref().map(|path| ThresholdFile::read(path, &taxonomy)).transpose()?;
     if let Some(file) = &file {
         file.apply(&mut systems);
     }
-    let mut fitted = systems::fitted(&args.systems, &config, &Panel::new(&systems, &taxonomy))?;
+    let panel = Panel::new(&systems, &taxonomy);
+    let mut fitted = systems::fitted(&args.systems, &config, &panel)?;
     if let (Some(file), Some(path)) = (&file, &args.thresholds) {
         fitted = file.apply_band(fitted, &systems).with_context(|| path.display().to_string())?;
     }
     let threshold = args.threshold.or(config.threshold);
+    let aggregate = named.unwrap_or_else(|| fitted.default_for(&panel));
     let mut judge = Judge::new(&systems, aggregate, Some(&fitted), &taxonomy, threshold)?;
     if let Some(thresholds) = file.as_ref().and_then(|f| f.of_aggregate(judge.name(), &systems)) {
         judge = judge.with_thresholds(thresholds, &taxonomy);

@@ -41,6 +41,9 @@ pub(crate) struct Args {
     test: Vec<PathBuf>,
     #[command(flatten)]
     target: CascadeTarget,
+    /// The aggregate that runs of these plugins are to use if they name none [default: mean]
+    #[arg(long, value_name = "METHOD")]
+    default: Option<String>,
     /// How the scores were made, in words, to be stored with what is learned
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -54,6 +57,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let config = Config::load(global)?;
     let taxonomy = config.taxonomy(global)?;
+    let default = args.default.as_deref().map(scoring::find_aggregate).transpose()?;
     let systems::Built { systems, .. } = systems::build(&args.systems, global, &config, &taxonomy)?;
     if systems.len() < 2 {
         bail!("an ensemble takes two plugins or more; `lundian plugin list` names them");
@@ -83,6 +87,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             Err(e) => output::say_warning(format_args!("{} is left out: {e}", entry.name)),
         }
     }
+    fitted.default = default.map(|aggregate| aggregate.name.to_owned());
     fitted.note.clone_from(&args.note);
     for (path, place) in args.gold.iter().zip(places) {
         let (paragraphs, labels) = (place.len(), samples[place].iter().map(|s| s.labels.len()).sum());

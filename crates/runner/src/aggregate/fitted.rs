@@ -27,6 +27,9 @@ pub struct Fitted {
     format: u32,
     /// The systems, in the order of all parameters.
     pub panel: Vec<String>,
+    /// The aggregate that serves this panel best, for who names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
     /// How the scores were made, in words ("linear: cross-fitted by section"); shown to readers.
     #[serde(default)]
     pub note: String,
@@ -123,6 +126,7 @@ impl Fitted {
         Self {
             format: FORMAT,
             panel: panel.names.clone(),
+            default: None,
             note: String::new(),
             data: Vec::new(),
             correlated: Vec::new(),
@@ -141,6 +145,7 @@ impl Fitted {
     /// If the panels differ.
     pub fn merge(&mut self, other: Self) {
         assert_eq!(self.panel, other.panel, "parameters belong to one panel");
+        self.default = other.default.or(self.default.take());
         self.weighted = other.weighted.or(self.weighted.take());
         self.stack = other.stack.or(self.stack.take());
         self.dawid_skene = other.dawid_skene.or(self.dawid_skene.take());
@@ -160,6 +165,9 @@ impl Fitted {
             toml::from_str(source).map_err(|e| FittedError::Toml(e.to_string().trim_end().to_owned()))?;
         if fitted.format != FORMAT {
             return Err(FittedError::Format(fitted.format));
+        }
+        if let Some(unknown) = fitted.default.as_ref().filter(|name| super::find(name).is_none()) {
+            return Err(FittedError::Default(unknown.clone()));
         }
         let systems = fitted.panel.len();
         let wrong = [
@@ -194,6 +202,12 @@ impl Fitted {
             (super::CASCADE, self.cascade.is_some()),
         ];
         held.into_iter().filter(|(_, held)| *held).map(|(name, _)| name).collect()
+    }
+
+    /// The aggregate for a run of `panel` that names none: the one that the file gives for it, else the mean.
+    pub fn default_for(&self, panel: &Panel) -> &'static Entry {
+        let given = self.default.as_deref().filter(|_| self.is_for(panel));
+        given.and_then(super::find).unwrap_or(&super::mean::ENTRY)
     }
 
     /// True if it was fitted for exactly the systems of `panel`, in any order.
@@ -363,6 +377,9 @@ pub enum FittedError {
     /// Made by another version.
     #[error("ensemble format {0} is not known to this version, which reads {FORMAT}: fit it anew")]
     Format(u32),
+    /// A default that is no aggregate.
+    #[error("there is no aggregate {0:?}, which default names; there are {names}", names = super::names())]
+    Default(String),
     /// Parameters that do not fit the panel.
     #[error("[{method}] {fault}")]
     Parameters {
@@ -407,8 +424,25 @@ mod tests {
                 let aggregate = entry.for_panel(&panel, Some(&fitted)).unwrap();
                 assert!(aggregate.thresholds().origin.contains("chosen on"), "{}: {}", path.display(), entry.name);
             }
+            assert_eq!(fitted.default_for(&panel).name, fitted.default.as_deref().unwrap_or("mean"));
             let weighted = fitted.weighted.unwrap();
             assert!(weighted.slugs().all(|slug| taxonomy.index(slug).is_some()), "{}", path.display());
         }
+    }
+    #[test]
+    fn the_default_is_for_its_panel_only() {
+        let panel = |names: [&str; 2]| Panel {
+            names: names.map(str::to_owned).to_vec(),
+            theses: Vec::new(),
+            thresholds: vec![Vec::new(); 2],
+        };
+        let mut fitted = Fitted::new(&panel(["a", "b"]));
+        assert_eq!(fitted.default_for(&panel(["a", "b"])).name, "mean");
+        fitted.default = Some("log-odds".to_owned());
+        let fitted = Fitted::from_toml(&fitted.to_toml()).unwrap();
+        assert_eq!(fitted.default_for(&panel(["b", "a"])).name, "log-odds");
+        assert_eq!(fitted.default_for(&panel(["a", "c"])).name, "mean");
+        let wrong = Fitted::from_toml(&fitted.to_toml().replace("log-odds", "magic")).unwrap_err();
+        assert!(wrong.to_string().contains("magic") && wrong.to_string().contains("dawid-skene"), "{wrong}");
     }
 }

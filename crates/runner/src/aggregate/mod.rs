@@ -8,6 +8,7 @@ pub mod cascade;
 mod correlated;
 mod dawid_skene;
 mod fitted;
+mod log_odds;
 mod logistic;
 mod max;
 mod mean;
@@ -175,12 +176,25 @@ pub enum AggregateError {
 }
 
 /// Every aggregate.
-pub const AGGREGATES: &[Entry] =
-    &[mean::ENTRY, vote::ENTRY, max::ENTRY, weighted::ENTRY, stack::ENTRY, dawid_skene::ENTRY, cascade::ENTRY];
+pub const AGGREGATES: &[Entry] = &[
+    mean::ENTRY,
+    log_odds::ENTRY,
+    vote::ENTRY,
+    max::ENTRY,
+    weighted::ENTRY,
+    stack::ENTRY,
+    dawid_skene::ENTRY,
+    cascade::ENTRY,
+];
 
 /// The aggregate called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
     AGGREGATES.iter().find(|e| e.name == name)
+}
+
+/// The words that `--aggregate` takes, for messages.
+pub fn names() -> String {
+    AGGREGATES.iter().map(|e| e.name).collect::<Vec<_>>().join(", ")
 }
 
 /// Folds, thesis by thesis, the scores of the systems that do not abstain; NaN where all do.
@@ -224,6 +238,17 @@ mod tests {
         assert_close(&combine("mean", &[0.5; 3], scores), &[0.4, 0.4, N, 0.4]);
         assert_close(&combine("max", &[0.5; 3], scores), &[0.9, 0.6, N, 0.4]);
         assert_close(&combine("vote", &[0.5; 3], scores), &[1.0 / 3.0, 0.5, N, 0.0]);
+        // Odds of 9, 1/9 and 1/4; of 1/4 and 3/2; of 2/3.
+        let of = |odds: f32| odds / (1.0 + odds);
+        let expected = [of(0.25_f32.cbrt()), of((0.25_f32 * 1.5).sqrt()), N, 0.4];
+        assert_close(&combine("log-odds", &[0.5; 3], scores), &expected);
+    }
+
+    #[test]
+    fn certainty_is_met_with_some_doubt() {
+        let scores: &[&[f32]] = &[&[1.0, 0.0, 1.0, 0.0], &[0.0, 0.0, 1.0, 0.5]];
+        let odds = (1.0_f32 / 99.0).sqrt();
+        assert_close(&combine("log-odds", &[0.5; 2], scores), &[0.5, 0.01, 0.99, odds / (1.0 + odds)]);
     }
 
     #[test]
