@@ -67,6 +67,10 @@ fn a_plugin_in_c_is_shown_added_run_and_removed() {
     home.run(&["plugin", "remove", "wares"]).exits(0);
     classify(&["-p", "wares"]).exits(2).says(&["wares"]);
     home.run(&["plugin", "remove", "wares"]).exits(2);
+
+    for quietly in [&["plugin", "add", "--yes", "--quiet", &dir][..], &["plugin", "remove", "--quiet", "wares"]] {
+        assert_eq!(home.run(quietly).exits(0).stderr, "");
+    }
 }
 
 #[test]

@@ -199,7 +199,9 @@ fn add(path: &Path, signed_by: Option<&str>, yes: bool, global: &Global) -> anyh
         None => "no".to_owned(),
     };
     let shown = description(&candidate.manifest, &candidate.library, &candidate.sha256, &signed);
-    write!(std::io::stderr().lock(), "{shown}")?;
+    if !(yes && global.quiet) {
+        write!(std::io::stderr().lock(), "{shown}")?;
+    }
     if !yes {
         if !std::io::stdin().is_terminal() {
             bail!("a plugin is code that will run as you: say --yes to add it where nobody can be asked");
@@ -212,7 +214,7 @@ fn add(path: &Path, signed_by: Option<&str>, yes: bool, global: &Global) -> anyh
         }
     }
     let dir = installed.trust.add(&candidate, &installed.dirs, &installed.home)?;
-    output::say(format_args!("added; it lives in {}", dir.display()));
+    output::inform(global.quiet, format_args!("added; it lives in {}", dir.display()));
     Ok(Outcome::Done)
 }
 
@@ -221,7 +223,7 @@ fn remove(name: &str, global: &Global) -> anyhow::Result<Outcome> {
     if !installed.trust.remove(name, &installed.home)? {
         bail!("there is no added plugin {name:?}; `lundian plugin list` names them");
     }
-    output::say(format_args!("removed {name}"));
+    output::inform(global.quiet, format_args!("removed {name}"));
     Ok(Outcome::Done)
 }
 
@@ -307,7 +309,7 @@ fn new(args: &NewArgs, global: &Global) -> anyhow::Result<Outcome> {
         scaffold(&args.name, args.lang.into(), &dir, &taxonomy, &ScaffoldOptions::default().with_lundian(checkout))?
     };
     for file in files {
-        output::say(format_args!("wrote {}", file.display()));
+        output::inform(global.quiet, format_args!("wrote {}", file.display()));
     }
     Ok(Outcome::Done)
 }
