@@ -36,7 +36,7 @@ pub struct Check {
 
 /// Every check, in the order in which they run.
 pub const CHECKS: &[Check] = &[
-    Check { name: "manifest", doc: "plugin.toml says what it labels, its licence and what it does", run: manifest },
+    Check { name: "manifest", doc: "plugin.toml can be read, and says its licence and what it does", run: manifest },
     Check { name: "load", doc: "the library loads and makes a classifier", run: load },
     Check { name: "empty-batch", doc: "a batch without paragraphs is no error", run: empty_batch },
     Check { name: "one-row", doc: "a batch of one paragraph is judged", run: one_row },
