@@ -45,6 +45,8 @@ pub(crate) struct Args {
 enum Metric {
     MacroF1,
     MicroF1,
+    /// The mean of both
+    Balanced,
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
@@ -73,6 +75,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let objective = match args.metric {
         Metric::MacroF1 => Objective::MacroF1,
         Metric::MicroF1 => Objective::MicroF1,
+        Metric::Balanced => Objective::Balanced,
     };
     let names: Vec<String> = args.tune.iter().map(|p| scoring::file_name(p)).collect();
     let names = names.join(", ");

@@ -17,6 +17,8 @@ pub enum Objective {
     MacroF1,
     /// F1 over all labels alike.
     MicroF1,
+    /// The mean of these two: rare theses count, and so does every label.
+    Balanced,
 }
 
 /// How many thresholds to choose.
@@ -55,6 +57,7 @@ pub fn choose_thresholds(
     let target = match objective {
         Objective::MacroF1 => "macro F1",
         Objective::MicroF1 => "micro F1",
+        Objective::Balanced => "the mean of macro and micro F1",
     };
     thresholds.origin = match global {
         Some(_) => format!("chosen on {file} for {target}"),
@@ -145,9 +148,11 @@ impl Sweep {
     }
 
     fn f1(&self) -> f64 {
+        let macro_f1 = self.sum / self.supported.max(1) as f64;
         match self.objective {
             Objective::MicroF1 => self.total.f1(),
-            Objective::MacroF1 => self.sum / self.supported.max(1) as f64,
+            Objective::MacroF1 => macro_f1,
+            Objective::Balanced => (macro_f1 + self.total.f1()) / 2.0,
         }
     }
 }
@@ -220,12 +225,13 @@ mod tests {
             let (samples, output) = tuning(&cells);
             let t = taxonomy();
             let gold = Labels::of_samples(&samples, t.len());
-            for objective in [Objective::MacroF1, Objective::MicroF1] {
+            for objective in [Objective::MacroF1, Objective::MicroF1, Objective::Balanced] {
                 let figure = |threshold: f32| {
                     let counts = counts(&gold, &Labels::of_output(&output, &vec![threshold; t.len()]));
                     match objective {
                         Objective::MacroF1 => macro_average(&counts).f1,
                         Objective::MicroF1 => micro(&counts).f1,
+                        Objective::Balanced => (macro_average(&counts).f1 + micro(&counts).f1) / 2.0,
                     }
                 };
                 let chosen = choose_thresholds(&samples, &output, &t, Mode::Global, objective, "f");

@@ -101,7 +101,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     fitted.tune_thresholds(
         &scoring::training(&panel, tuning, &tuned)?,
         &taxonomy,
-        Objective::MacroF1,
+        Objective::Balanced,
         &scoring::file_name(&args.tune),
     )?;
     scoring::say_cascade(&fitted, &scoring::file_name(&args.tune), global.quiet);
