@@ -201,10 +201,12 @@ full_micro_f1 = 0.5
 [[cascade.stages]]
 systems = ["linear"]
 seconds = 0.00003
+shift = 0.0
 
 [[cascade.stages]]
 systems = ["rules"]
 seconds = 0.01
+shift = 0.0
 "#;
 
 #[test]

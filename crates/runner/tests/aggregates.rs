@@ -407,7 +407,7 @@ fn a_band_is_tuned_for_another_target_and_its_stages_stay() {
     assert!(matches!(tune(None, None, &stranger.training()), Err(FitError::NoCascade)));
     let wrong = fitted.clone().with_cascade_band([0.6, 0.4]).unwrap_err();
     assert!(matches!(wrong, FittedError::Parameters { method: "cascade", .. }));
-    let idle = fitted.to_toml() + "\n[[cascade.stages]]\nsystems = []\nseconds = 1.0\n";
+    let idle = fitted.to_toml() + "\n[[cascade.stages]]\nsystems = []\nseconds = 1.0\nshift = 0.0\n";
     assert!(matches!(Fitted::from_toml(&idle), Err(FittedError::Parameters { method: "cascade", .. })));
     let stored = fitted.to_toml();
     for seconds in ["nan", "inf", "-1.0"] {
@@ -418,6 +418,11 @@ fn a_band_is_tuned_for_another_target_and_its_stages_stay() {
         };
         assert!(fault.contains("seconds"), "{fault}");
     }
+    // The last stage has nothing to be shifted to.
+    let wrong = stored.replace("shift = 0.0", "shift = inf");
+    assert_eq!(stored.matches("shift = ").count(), 2);
+    assert_ne!(wrong, stored);
+    assert!(matches!(Fitted::from_toml(&wrong), Err(FittedError::Parameters { method: "cascade", .. })));
 }
 
 #[test]
@@ -487,7 +492,7 @@ fn a_run_with_a_cascade_spares_systems_and_changes_nothing() {
     let theses = 3;
     let taxonomy = taxonomy(theses);
     let world = World::new(&[1.2, 1.6], theses, 900, 29);
-    let options = FitOptions { seconds: vec![1.0, 50.0], target: Target::Loss(0.02), folds: 2 };
+    let options = FitOptions { seconds: vec![1.0, 50.0], target: Target::Loss(0.0), folds: 2 };
     let fitted = fit(find("cascade").unwrap(), &world.training(), &options).unwrap();
 
     for fails in [false, true] {
@@ -545,7 +550,7 @@ fn a_run_with_a_cascade_spares_systems_and_changes_nothing() {
 fn a_slow_system_is_found_by_its_measured_time_and_spared() {
     let (theses, rows) = (3, 300);
     let taxonomy = taxonomy(theses);
-    let world = World::new(&[1.1, 1.1, 1.6], theses, rows, 41);
+    let world = World::new(&[0.8, 0.8, 2.0], theses, rows, 41);
     let systems: Vec<System> = (0..3)
         .map(|s| {
             let pause = Duration::from_millis(if s == 2 { 4 } else { 0 });
@@ -565,7 +570,7 @@ fn a_slow_system_is_found_by_its_measured_time_and_spared() {
     stages[0].sort_unstable();
     assert_eq!(stages, [vec![0, 1], vec![2]], "{seconds:?}");
 
-    let options = FitOptions { seconds, folds: 3, target: Target::Loss(0.02) };
+    let options = FitOptions { seconds, folds: 3, target: Target::Loss(0.0) };
     let fitted = fit(find("cascade").unwrap(), &world.training(), &options).unwrap();
     let judge = Judge::new(&systems, find("cascade").unwrap(), Some(&fitted), &taxonomy, None).unwrap();
     assert_eq!(judge.origin(), "chosen with the band");

@@ -1,7 +1,8 @@
 //! A cascade: cheap systems first, the dear ones only for paragraphs that the cheap ones leave undecided.
 //!
-//! Every stage combines all systems that have run by then by their plain mean: no learned way has been seen to serve
-//! better. A paragraph is undecided while the combined score of any thesis lies within a band around the threshold, or
+//! Every stage combines all systems that have run by then by the mean of their log-odds. Fewer systems are surer
+//! together than more, so each stage has a threshold of its own; its log-odds are shifted until that coincides with the
+//! threshold of the last. A paragraph is undecided while the combined score of any thesis lies within a band around the threshold, or
 //! while nobody has an opinion on a thesis. The band is chosen with the threshold: the cheapest that loses no more F1
 //! than it may, or the best that costs no more than it may.
 //!
@@ -15,15 +16,15 @@ use lundian_eval::{Counts, macro_average, micro};
 use serde::{Deserialize, Serialize};
 
 use super::fitted::{FitOptions, Fitted, parameters, round};
+use super::log_odds::log_odds;
 use super::logistic::{logit, sigmoid};
-use super::mean::mean;
 use super::training::{FitError, Training};
 use super::{Aggregate, AggregateError, CASCADE, Entry, Panel};
 use crate::Gate;
 
 pub(super) const ENTRY: Entry = Entry {
     name: CASCADE,
-    doc: "a mean that asks slow systems only about paragraphs that the fast ones leave undecided",
+    doc: "log-odds that ask slow systems only about paragraphs that the fast ones leave undecided",
     build,
     fit: Some(fit),
     on_scale: false,
@@ -69,7 +70,7 @@ pub(super) struct CascadeFit {
 }
 
 /// What a cascade does to the samples that its band was chosen on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     /// Share of paragraphs that reach each stage.
@@ -130,6 +131,8 @@ struct StageFit {
     systems: Vec<String>,
     /// Seconds that they take for a paragraph.
     seconds: f64,
+    /// What is added to the mean log-odds of the systems so far, so that the threshold is that of the last stage.
+    shift: f64,
 }
 
 impl CascadeFit {
@@ -145,6 +148,9 @@ impl CascadeFit {
         }
         if let Some(stage) = self.stages.iter().find(|stage| !is_time(stage.seconds)) {
             return Some(format!("a stage cannot take {} seconds", stage.seconds));
+        }
+        if let Some(stage) = self.stages.iter().find(|stage| !stage.shift.is_finite()) {
+            return Some(format!("a stage cannot be shifted by {}", stage.shift));
         }
         named.sort_unstable();
         wanted.sort_unstable();
@@ -181,22 +187,21 @@ fn fit(training: &Training<'_>, options: &FitOptions, fitted: &mut Fitted) -> Re
     if stages.len() < 2 {
         return Err(FitError::OneStage(JUMP));
     }
-    let so_far: Vec<Vec<usize>> = (0..stages.len()).map(|stage| stages[..=stage].concat()).collect();
-    let seconds: Vec<f64> = stages.iter().map(|s| s.iter().map(|&i| options.seconds[i]).sum()).collect();
-
-    let trial = Trial { training, scores: &stage_scores(training, &so_far), seconds: &seconds };
-    let threshold = trial.threshold();
-    let choice = trial.choose(options.target, threshold);
-    let stage = |(systems, seconds): (&Vec<usize>, &f64)| StageFit {
+    let stage = |systems: &Vec<usize>| StageFit {
         systems: systems.iter().map(|&s| training.panel.names[s].clone()).collect(),
-        seconds: *seconds,
+        seconds: systems.iter().map(|&s| options.seconds[s]).sum(),
+        shift: 0.0,
     };
-    fitted.cascade = Some(CascadeFit {
+    let mut cascade = CascadeFit {
         target: options.target,
-        band: choice.band,
-        expected: Expected::new(&choice.tried, &choice.full),
-        stages: stages.iter().zip(&seconds).map(stage).collect(),
-    });
+        band: [0.0, 1.0],
+        expected: Expected::default(),
+        stages: stages.iter().map(stage).collect(),
+    };
+    cascade.align(training, |scores| best_threshold(training, scores));
+    let threshold = best_threshold(training, &cascade.full_scores(training));
+    cascade.tune(training, options.target, threshold, None)?;
+    fitted.cascade = Some(cascade);
     let thresholds = Thresholds { origin: "chosen with the band".to_owned(), ..Thresholds::uniform(threshold) };
     fitted.thresholds.insert(CASCADE.to_owned(), thresholds);
     Ok(())
@@ -219,6 +224,16 @@ impl CascadeFit {
     /// Scores of the last stage, `samples x theses`: what the threshold is chosen on.
     pub(super) fn full_scores(&self, tuning: &Training<'_>) -> Vec<f32> {
         self.scores(tuning).pop().unwrap_or_default()
+    }
+
+    /// Shifts all stages to the threshold of the last. `threshold_for` gives the threshold that suits some scores
+    /// (`samples x theses`) best.
+    pub(super) fn align(&mut self, tuning: &Training<'_>, threshold_for: impl Fn(&[f32]) -> f32) {
+        self.stages.iter_mut().for_each(|stage| stage.shift = 0.0);
+        let thresholds: Vec<f64> = self.scores(tuning).iter().map(|s| log_odds_of(threshold_for(s))).collect();
+        if let Some(last) = thresholds.last() {
+            self.stages.iter_mut().zip(&thresholds).for_each(|(stage, own)| stage.shift = round(last - own));
+        }
     }
 
     /// Chooses the band anew for a target and a threshold, on samples that the stages were not fitted on. `seconds`, a
@@ -257,26 +272,31 @@ impl CascadeFit {
         self.stages.iter().map(|s| s.systems.iter().map(index).collect()).collect()
     }
 
+    fn plan(&self, panel: &Panel) -> Plan {
+        Plan {
+            stages: self.stages_of(panel),
+            shifts: self.stages.iter().map(|s| s.shift).collect(),
+            band: self.band.map(|b| b as f32),
+        }
+    }
+
+    /// By stage, the combined scores, `samples x theses`; NaN in rows that are not in `tuning`.
     fn scores(&self, tuning: &Training<'_>) -> Vec<Vec<f32>> {
-        let stages = self.stages_of(tuning.panel);
-        let so_far: Vec<Vec<usize>> = (0..stages.len()).map(|stage| stages[..=stage].concat()).collect();
-        stage_scores(tuning, &so_far)
+        let plan = self.plan(tuning.panel);
+        let of_stage = |stage: usize| {
+            let mut scores = vec![f32::NAN; tuning.cells()];
+            for &row in tuning.rows() {
+                let at = row * tuning.theses();
+                scores[at..at + tuning.theses()].copy_from_slice(&plan.scores(stage, &tuning.row(row)));
+            }
+            scores
+        };
+        (0..self.stages.len()).map(of_stage).collect()
     }
 }
 
-/// By stage, the combined scores, `samples x theses`; NaN in rows that are not in `training`.
-fn stage_scores(training: &Training<'_>, so_far: &[Vec<usize>]) -> Vec<Vec<f32>> {
-    let of_stage = |systems: &Vec<usize>| {
-        let mut scores = vec![f32::NAN; training.cells()];
-        for &row in training.rows() {
-            let all = training.row(row);
-            let some: Vec<&[f32]> = systems.iter().map(|&s| all[s]).collect();
-            let at = row * training.theses();
-            scores[at..at + training.theses()].copy_from_slice(&mean(&some));
-        }
-        scores
-    };
-    so_far.iter().map(of_stage).collect()
+fn log_odds_of(threshold: f32) -> f64 {
+    logit(f64::from(threshold).clamp(1e-6, 1.0 - 1e-6))
 }
 
 /// Whether a thesis has no score, or one in the band, which includes its upper end only where that is 1.
@@ -313,7 +333,7 @@ struct Choice {
 impl Trial<'_> {
     fn choose(&self, target: Target, threshold: f32) -> Choice {
         let full = self.outcome(threshold, |_, _| true);
-        let at = logit(f64::from(threshold).clamp(1e-6, 1.0 - 1e-6));
+        let at = log_odds_of(threshold);
         let mut best: Option<([f32; 2], Tried, f64)> = None;
         for down in 0..=STEPS {
             for up in 0..=STEPS {
@@ -337,35 +357,6 @@ impl Trial<'_> {
         }
         let (band, tried, _) = best.expect("at least one band is tried");
         Choice { band: band.map(f64::from), tried, full }
-    }
-
-    /// The threshold with the best macro F1 for the scores of the last stage.
-    fn threshold(&self) -> f32 {
-        let mut cells: Vec<(f32, usize, bool)> = Vec::new();
-        let theses = self.training.theses();
-        let last = self.scores.len() - 1;
-        let mut counts = vec![Counts::default(); theses];
-        for &row in self.training.rows() {
-            for (thesis, &score) in self.row(last, row).iter().enumerate() {
-                let argued = self.training.argues(row, thesis);
-                counts[thesis].support += u64::from(argued);
-                cells.push((score, thesis, argued));
-            }
-        }
-        cells.retain(|(s, ..)| !s.is_nan());
-        cells.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        let (mut best, mut threshold) = (0.0, 0.5);
-        for group in cells.chunk_by(|a, b| a.0 == b.0) {
-            for &(_, thesis, argued) in group {
-                counts[thesis].predicted += 1;
-                counts[thesis].tp += u64::from(argued);
-            }
-            let f1 = macro_average(&counts).f1;
-            if f1 > best {
-                (best, threshold) = (f1, group[0].0);
-            }
-        }
-        threshold
     }
 
     fn row(&self, stage: usize, row: usize) -> &[f32] {
@@ -402,15 +393,45 @@ impl Trial<'_> {
     }
 }
 
+/// The threshold with the best macro F1 for scores, `samples x theses`.
+fn best_threshold(training: &Training<'_>, scores: &[f32]) -> f32 {
+    let mut cells: Vec<(f32, usize, bool)> = Vec::new();
+    let theses = training.theses();
+    let mut counts = vec![Counts::default(); theses];
+    for &row in training.rows() {
+        for (thesis, &score) in scores[row * theses..(row + 1) * theses].iter().enumerate() {
+            let argued = training.argues(row, thesis);
+            counts[thesis].support += u64::from(argued);
+            cells.push((score, thesis, argued));
+        }
+    }
+    cells.retain(|(s, ..)| !s.is_nan());
+    cells.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut best, mut threshold) = (0.0, 0.5);
+    for group in cells.chunk_by(|a, b| a.0 == b.0) {
+        for &(_, thesis, argued) in group {
+            counts[thesis].predicted += 1;
+            counts[thesis].tp += u64::from(argued);
+        }
+        let f1 = macro_average(&counts).f1;
+        if f1 > best {
+            (best, threshold) = (f1, group[0].0);
+        }
+    }
+    threshold
+}
+
 fn build(panel: &Panel, fitted: Option<&Fitted>) -> Result<Box<dyn Aggregate>, AggregateError> {
     let (fit, _) = parameters(CASCADE, panel, fitted, |f| f.cascade.as_ref())?;
-    Ok(Box::new(Cascade(Arc::new(Plan { stages: fit.stages_of(panel), band: fit.band.map(|b| b as f32) }))))
+    Ok(Box::new(Cascade(Arc::new(fit.plan(panel)))))
 }
 
 #[derive(Debug)]
 struct Plan {
     /// By stage, the systems that it adds, as numbers of the run's panel.
     stages: Vec<Vec<usize>>,
+    /// By stage, what is added to the log-odds.
+    shifts: Vec<f64>,
     band: [f32; 2],
 }
 
@@ -418,7 +439,7 @@ impl Plan {
     /// The scores after `stage`.
     fn scores(&self, stage: usize, scores: &[&[f32]]) -> Vec<f32> {
         let so_far: Vec<&[f32]> = self.stages[..=stage].iter().flatten().map(|&s| scores[s]).collect();
-        mean(&so_far)
+        log_odds(&so_far, self.shifts[stage])
     }
 }
 

@@ -250,8 +250,8 @@ impl Fitted {
         Ok(())
     }
 
-    /// Chooses a threshold for every aggregate, as it stands, on samples that it was not fitted on; for the cascade with
-    /// the band that goes with it, see [`tune_cascade`](Self::tune_cascade).
+    /// Chooses a threshold for every aggregate, as it stands, on samples that it was not fitted on; for the cascade one for
+    /// each stage, and the band that goes with them, see [`tune_cascade`](Self::tune_cascade).
     ///
     /// # Errors
     /// [`FitError::Unlabelled`], [`FitError::Unfit`].
@@ -270,7 +270,9 @@ impl Fitted {
             let samples = tuning.samples(entry.name)?;
             self.thresholds.insert(entry.name.to_owned(), thresholds_for(samples, &scores, taxonomy, objective, file));
         }
-        if self.cascade.is_some() {
+        if let Some(cascade) = &mut self.cascade {
+            let samples = tuning.samples(super::CASCADE)?;
+            cascade.align(tuning, |scores| thresholds_for(samples, scores, taxonomy, objective, file).global);
             self.tune_cascade(tuning, taxonomy, None, None, objective, file)?;
         }
         Ok(())

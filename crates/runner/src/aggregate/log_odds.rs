@@ -5,6 +5,7 @@
 //! Where the plain mean lets one sure system speak for all, this asks the others to be at least possible: a doubt of
 //! 0.01 weighs as much against a thesis as 0.99 does for it.
 
+use super::logistic::{logit, sigmoid};
 use super::{Aggregate, Entry, fold_present};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -22,13 +23,14 @@ struct LogOdds;
 
 impl Aggregate for LogOdds {
     fn combine(&self, scores: &[&[f32]]) -> Vec<f32> {
-        fold_present(scores, |_, present| {
-            let log_odds = |score: f32| {
-                let p = score.clamp(DOUBT, 1.0 - DOUBT);
-                (p / (1.0 - p)).ln()
-            };
-            let mean = present.iter().map(|(_, score)| log_odds(*score)).sum::<f32>() / present.len() as f32;
-            1.0 / (1.0 + (-mean).exp())
-        })
+        log_odds(scores, 0.0)
     }
+}
+
+/// The mean of the log-odds that there are, and `shift` more, as probabilities; NaN where there are none.
+pub(super) fn log_odds(scores: &[&[f32]], shift: f64) -> Vec<f32> {
+    fold_present(scores, |_, present| {
+        let sum: f64 = present.iter().map(|(_, score)| logit(f64::from(score.clamp(DOUBT, 1.0 - DOUBT)))).sum();
+        sigmoid(sum / present.len() as f64 + shift) as f32
+    })
 }

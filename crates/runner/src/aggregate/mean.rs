@@ -19,7 +19,7 @@ impl Aggregate for Mean {
 }
 
 /// The mean of the scores that there are; NaN where there are none.
-pub(super) fn mean(scores: &[&[f32]]) -> Vec<f32> {
+fn mean(scores: &[&[f32]]) -> Vec<f32> {
     fold_present(scores, |_, present| {
         let sum: f32 = present.iter().map(|(_, s)| s).sum();
         sum / present.len() as f32
