@@ -660,6 +660,7 @@ mod tests {
             freeze: 1,
             learning_rate: 5e-3,
             head_learning_rate: 2e-2,
+            token_dropout: 0.1,
             lengths: Lengths { window: 16, heading: 4, prev: 8 },
             ..Params::default()
         }
@@ -727,6 +728,9 @@ mod tests {
         run(base.path(), parts.path(), params(6), true).unwrap();
         let bytes = |dir: &Path| fs::read(dir.join(WEIGHTS)).unwrap();
         assert!(bytes(whole.path()) == bytes(parts.path()), "other weights after a stop");
+        let every_token = tempfile::tempdir().unwrap();
+        run(base.path(), every_token.path(), Params { token_dropout: 0.0, ..params(6) }, false).unwrap();
+        assert!(bytes(whole.path()) != bytes(every_token.path()), "no token was left out");
         let told = |dir: &Path| -> Vec<(u64, f32, bool)> {
             let read = |line: &str| serde_json::from_str::<Progress>(line).unwrap();
             log(dir).lines().map(read).map(|now| (now.step, now.loss, now.tune.is_some())).collect()

@@ -431,6 +431,7 @@ mod tests {
             assert!(weighted.slugs().all(|slug| taxonomy.index(slug).is_some()), "{}", path.display());
         }
     }
+
     #[test]
     fn the_default_is_for_its_panel_only() {
         let panel = |names: [&str; 2]| Panel {
