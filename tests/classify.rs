@@ -227,7 +227,7 @@ fn a_user_taxonomy_replaces_the_default() {
     let args = ["classify", "-", "--taxonomy", &taxonomy, "--input-format", "jsonl", "-f", "jsonl", "-p", "rules"];
     let rows = home.run_with_input(&args, r#"{"text":"預報說明天要下雨。"}"#.as_bytes()).exits(0).rows();
     assert_eq!(rows[0]["labels"][0]["thesis"], "rain");
-    assert_eq!(rows[0]["labels"][0]["evidence"][0]["quote"], "下雨");
+    assert_eq!(rows[0]["labels"][0]["evidence"][0]["quote"], "預報說明天要下雨");
     let listed = home.run(&["thesis", "list", "--taxonomy", &taxonomy]).exits(0).stdout;
     assert!(listed.contains("rain") && !listed.contains("overcapacity"));
 }

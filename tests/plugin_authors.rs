@@ -117,7 +117,7 @@ fn a_dictionary_becomes_a_pack_that_labels() {
     check(&home, "wares/wares.toml", &[]).exits(0);
     let [argued, weather] = labels(&home, "wares", "rules");
     assert_eq!((argued.len(), &argued[0]["thesis"], weather.len()), (1, &"overcapacity".into(), 0));
-    assert_eq!(argued[0]["evidence"][0]["quote"], "货堆到了屋顶");
+    assert_eq!(argued[0]["evidence"][0]["quote"], "这里说到“货堆到了屋顶”");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_plugin_in_c_is_shown_added_run_and_removed() {
 
     let isolated = classify(&["-p", "wares"]).exits(0).rows();
     assert_eq!(isolated[0]["labels"][0]["thesis"], "overcapacity");
-    assert_eq!(isolated[0]["labels"][0]["evidence"][0]["quote"], "堆到了屋顶");
+    assert_eq!(isolated[0]["labels"][0]["evidence"][0]["quote"], "仓库里的货堆到了屋顶");
     assert_eq!(isolated[1]["labels"].as_array().unwrap().len(), 0);
     assert_eq!(classify(&["-p", "wares", "--isolation", "none"]).exits(0).rows(), isolated);
     // Usable plugins take part in a run unless others are named.

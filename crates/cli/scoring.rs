@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use lundian_core::{Kind, Output, Paragraph, Sample, Taxonomy, Thresholds};
 use lundian_eval::SystemOutput;
 use lundian_runner::aggregate::{self, AGGREGATES, Entry, Fitted, Panel, Training};
-use lundian_runner::{Gate, Options, RunError, StageSummary, System};
+use lundian_runner::{Gate, Labelled, Options, RunError, StageSummary, System, evidence_for};
 
 use crate::output::{self, Interrupted};
 
@@ -124,21 +124,16 @@ pub(crate) fn score(
             scored.output.row_mut(row).copy_from_slice(&aggregate.combine(&scores));
             scored.seconds += started.elapsed().as_secs_f64();
             let depth = gate.as_ref().map_or(1, |gate| gate.depth(&scores));
-            for stage in &mut scored.stages[..depth] {
-                stage.paragraphs += 1;
-                for span in stage.systems.iter().flat_map(|&s| &labelled.verdicts[s].evidence) {
-                    scored.output.add_evidence(row, span.thesis, span.range.clone(), span.weight);
-                }
-            }
+            scored.stages[..depth].iter_mut().for_each(|stage| stage.paragraphs += 1);
+            let asked: Vec<usize> = scored.stages[..depth].iter().flat_map(|stage| stage.systems.clone()).collect();
+            add_evidence(&mut scored.output, row, &labelled, &asked);
         }
-        for (system, verdict) in scored.iter_mut().zip(labelled.verdicts) {
-            if let Some(reason) = verdict.failed {
+        for (number, (system, verdict)) in scored.iter_mut().zip(&labelled.verdicts).enumerate() {
+            if let Some(reason) = &verdict.failed {
                 system.output.fail(row, reason);
             } else {
                 system.output.row_mut(row).copy_from_slice(&verdict.scores);
-                for span in verdict.evidence {
-                    system.output.add_evidence(row, span.thesis, span.range, span.weight);
-                }
+                add_evidence(&mut system.output, row, &labelled, &[number]);
             }
         }
         row += 1;
@@ -161,6 +156,15 @@ pub(crate) fn score(
         scored
     }));
     Ok(scored)
+}
+
+/// Adds to a row of `output` the evidence that users would see of `systems`.
+fn add_evidence(output: &mut Output, row: usize, labelled: &Labelled, systems: &[usize]) {
+    for thesis in 0..output.theses() {
+        for span in evidence_for(&labelled.paragraph.text, &labelled.verdicts, systems, thesis) {
+            output.add_evidence(row, thesis, span.range, span.weight);
+        }
+    }
 }
 
 /// An aggregate at work.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use lundian_core::{Taxonomy, Thresholds, Unit};
 
 use crate::aggregate::{Aggregate, AggregateError, Entry, Fitted, Panel};
-use crate::{Gate, Labelled, System};
+use crate::clause::clause_around;
+use crate::{Gate, Labelled, System, Verdict};
 
-/// Most evidence spans kept for one label: the strongest.
-pub const MAX_EVIDENCE: usize = 5;
+/// Most pieces of evidence for one label: more are less often right than useful.
+pub const MAX_EVIDENCE: usize = 2;
 
 /// A span that supports a label.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +39,7 @@ pub struct Decision {
     pub thesis: usize,
     /// Its score, in [0, 1].
     pub score: f32,
-    /// What supports it, strongest first, at most [`MAX_EVIDENCE`] spans.
+    /// What supports it, strongest first, at most [`MAX_EVIDENCE`] clauses; see [`evidence_for`].
     pub evidence: Vec<EvidenceSpan>,
     /// Reasons in words, where they were asked for; see [`explain`].
     pub why: Vec<Why>,
@@ -144,6 +145,7 @@ impl Judge {
     /// The labels of a paragraph with these [`scores`](Self::scores): the theses at or above their threshold, highest
     /// score first.
     pub fn decide(&self, row: &Labelled, scores: &[f32]) -> Vec<Decision> {
+        let systems: Vec<usize> = (0..row.verdicts.len()).collect();
         let mut decisions: Vec<Decision> = scores
             .iter()
             .zip(&self.thresholds)
@@ -152,7 +154,7 @@ impl Judge {
             .map(|(thesis, (&score, _))| Decision {
                 thesis,
                 score,
-                evidence: evidence_for(row, thesis),
+                evidence: evidence_for(&row.paragraph.text, &row.verdicts, &systems, thesis),
                 why: Vec::new(),
             })
             .collect();
@@ -161,22 +163,35 @@ impl Judge {
     }
 }
 
-fn evidence_for(row: &Labelled, thesis: usize) -> Vec<EvidenceSpan> {
-    let mut spans: Vec<EvidenceSpan> = row
-        .verdicts
-        .iter()
-        .enumerate()
-        .flat_map(|(system, verdict)| {
-            verdict.evidence.iter().filter(|s| s.thesis == thesis).map(move |s| EvidenceSpan {
-                range: s.range.clone(),
-                weight: s.weight,
-                system,
-            })
+/// What supports a thesis in a paragraph of the text `text`, by those of `verdicts` whose numbers are in `systems`, for
+/// people to read: strongest first, at most [`MAX_EVIDENCE`] clauses. Where systems point to the same words, spans that no
+/// other system touches are left out: they are less often what people mark.
+pub fn evidence_for(text: &str, verdicts: &[Verdict], systems: &[usize], thesis: usize) -> Vec<EvidenceSpan> {
+    let of_system = |&system: &usize| {
+        verdicts[system].evidence.iter().filter(|s| s.thesis == thesis).map(move |s| EvidenceSpan {
+            range: s.range.clone(),
+            weight: s.weight,
+            system,
         })
-        .collect();
+    };
+    let mut spans: Vec<EvidenceSpan> = systems.iter().flat_map(of_system).collect();
+    let touches = |a: &EvidenceSpan, b: &EvidenceSpan| {
+        a.system != b.system && a.range.start < b.range.end && b.range.start < a.range.end
+    };
+    let shared: Vec<bool> = spans.iter().map(|a| spans.iter().any(|b| touches(a, b))).collect();
+    if shared.contains(&true) {
+        let mut shared = shared.iter();
+        spans.retain(|_| shared.next() == Some(&true));
+    }
     spans.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.range.start.cmp(&b.range.start)));
-    spans.truncate(MAX_EVIDENCE);
-    spans
+    let mut clauses: Vec<EvidenceSpan> = Vec::new();
+    for span in spans.into_iter().take(MAX_EVIDENCE) {
+        let range = clause_around(text, &span.range);
+        if !clauses.iter().any(|known| known.range == range) {
+            clauses.push(EvidenceSpan { range, ..span });
+        }
+    }
+    clauses
 }
 
 #[cfg(test)]
@@ -186,8 +201,8 @@ mod tests {
     use lundian_core::{Batch, Classifier, ClassifierError, Kind, Output, Paragraph};
 
     use super::*;
+    use crate::Span;
     use crate::aggregate::find;
-    use crate::{Span, Verdict};
 
     struct Silent;
 
@@ -208,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_ordered_and_carry_every_systems_evidence() {
+    fn labels_are_ordered_and_carry_evidence_of_the_surest_system() {
         let taxonomy = Taxonomy::china_economy();
         let judge = Judge::new(&systems(2), find("mean").unwrap(), None, &taxonomy, Some(0.5)).unwrap();
         let row = Labelled {
@@ -217,9 +232,37 @@ mod tests {
         };
         let labels = judge.decide(&row, &judge.scores(&row));
         assert_eq!(labels.iter().map(|l| l.thesis).collect::<Vec<_>>(), [1, 0]);
-        assert_eq!(labels[0].evidence.iter().map(|e| e.system).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(labels[0].evidence.iter().map(|e| e.system).collect::<Vec<_>>(), [1]);
         assert!(labels[1].evidence.is_empty());
         assert_eq!(judge.name(), "mean");
+    }
+
+    #[test]
+    fn clauses_that_two_systems_point_to_come_before_those_of_one() {
+        let text = "aa bb，cc dd，ee ff，gg hh";
+        let at = |words: &str| text.find(words).map(|start| start..start + words.len()).unwrap();
+        let found = |spans: &[(usize, &str, f32)]| Verdict {
+            evidence: spans.iter().map(|&(thesis, words, weight)| Span { thesis, range: at(words), weight }).collect(),
+            ..Verdict::default()
+        };
+        let verdicts = [
+            found(&[(0, "aa b", 0.4), (0, "ff", 0.9), (1, "dd", 1.0)]),
+            found(&[(0, "a b", 0.5), (0, "bb", 0.1)]),
+            found(&[(0, "hh", 1.0), (0, "gg", 0.3), (0, "cc", 0.2)]),
+        ];
+        let of = |systems: &[usize], thesis| -> Vec<(usize, &str)> {
+            evidence_for(text, &verdicts, systems, thesis).into_iter().map(|e| (e.system, &text[e.range])).collect()
+        };
+        // The same clause is not shown twice.
+        assert_eq!(of(&[0, 1, 2], 0), [(1, "aa bb")]);
+        // What only one system points to, where none agrees; a system does not agree with itself.
+        assert_eq!(of(&[1, 2], 0), [(2, "gg hh"), (1, "aa bb")]);
+        assert_eq!(of(&[2], 0), [(2, "gg hh")]);
+        assert_eq!((of(&[0, 1, 2], 1), of(&[0, 1, 2], 2)), (vec![(0, "cc dd")], vec![]));
+        // Next to each other is not the same.
+        let beside = [found(&[(0, "aa", 0.2)]), found(&[(0, " bb", 0.3), (0, "cc dd", 0.1)]), found(&[(0, "dd", 0.2)])];
+        let spans = evidence_for(text, &beside, &[0, 1, 2], 0);
+        assert_eq!(spans.iter().map(|e| &text[e.range.clone()]).collect::<Vec<_>>(), ["cc dd"]);
     }
 
     #[test]

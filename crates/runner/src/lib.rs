@@ -5,12 +5,13 @@
 //! a classifier that fails costs its own scores and nothing else.
 
 pub mod aggregate;
+mod clause;
 mod decide;
 mod gate;
 mod pipeline;
 mod system;
 
-pub use decide::{Decision, EvidenceSpan, Judge, MAX_EVIDENCE, Why, explain};
+pub use decide::{Decision, EvidenceSpan, Judge, MAX_EVIDENCE, Why, evidence_for, explain};
 pub use gate::Gate;
 pub use pipeline::{
     Labelled, Options, RunError, Span, StageSummary, Summary, SystemSummary, Verdict, run, stages_in_words,
