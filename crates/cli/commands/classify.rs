@@ -1,6 +1,7 @@
 //! `lundian classify`: the main job.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use lundian_core::{Taxonomy, Thresholds};
@@ -82,7 +83,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     inputs.extend(args.thresholds.clone());
     inputs.extend(config.files(args.systems.ensemble.as_deref(), &systems));
 
-    let options = Options { gate: judge.gate(), ..systems::run_options(&args.systems, &config)? };
+    let judge = Arc::new(judge);
+    let run_options = systems::run_options(&args.systems, &config)?;
+    let options = Options { gate: judge.gate(), judge: Some(Arc::clone(&judge)), ..run_options };
     let mut sink = Sink::open(args.destination.output.as_deref())?;
     let progress = output::progress(global.quiet);
     let summary = {

@@ -70,6 +70,12 @@ pub struct Judge {
     origin: String,
 }
 
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Judge {
     /// Judges by `aggregate`, with what was learned for it, or, where there is one system only, by that system itself.
     /// `threshold`, if given, holds for every thesis in place of the stored ones.
@@ -133,27 +139,30 @@ impl Judge {
 
     /// The combined scores of a paragraph, one a thesis; NaN where every system abstains.
     pub fn scores(&self, row: &Labelled) -> Vec<f32> {
-        match &self.aggregate {
-            None => row.verdicts[0].scores.clone(),
-            Some(aggregate) => {
-                let scores: Vec<&[f32]> = row.verdicts.iter().map(|v| v.scores.as_slice()).collect();
-                aggregate.combine(&scores)
-            }
-        }
+        let scores: Vec<&[f32]> = row.verdicts.iter().map(|v| v.scores.as_slice()).collect();
+        self.combine(&scores)
+    }
+
+    /// The same of a row of scores for each system.
+    pub(crate) fn combine(&self, scores: &[&[f32]]) -> Vec<f32> {
+        self.aggregate.as_ref().map_or_else(|| scores[0].to_vec(), |aggregate| aggregate.combine(scores))
+    }
+
+    /// The theses at or above their threshold, in the order of the taxonomy.
+    pub(crate) fn labels(&self, scores: &[f32]) -> impl Iterator<Item = usize> {
+        let labels = scores.iter().zip(&self.thresholds).map(|(score, threshold)| score >= threshold);
+        labels.enumerate().filter_map(|(thesis, yes)| yes.then_some(thesis))
     }
 
     /// The labels of a paragraph with these [`scores`](Self::scores): the theses at or above their threshold, highest
     /// score first.
     pub fn decide(&self, row: &Labelled, scores: &[f32]) -> Vec<Decision> {
         let systems: Vec<usize> = (0..row.verdicts.len()).collect();
-        let mut decisions: Vec<Decision> = scores
-            .iter()
-            .zip(&self.thresholds)
-            .enumerate()
-            .filter(|(_, (score, threshold))| score >= threshold)
-            .map(|(thesis, (&score, _))| Decision {
+        let mut decisions: Vec<Decision> = self
+            .labels(scores)
+            .map(|thesis| Decision {
                 thesis,
-                score,
+                score: scores[thesis],
                 evidence: evidence_for(&row.paragraph.text, &row.verdicts, &systems, thesis),
                 why: Vec::new(),
             })

@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lundian_core::{Batch, Cancel, ClassifierError, Output, Paragraph, Taxonomy, Unit};
+use lundian_core::{Batch, Cancel, ClassifierError, Kind, Output, Paragraph, Taxonomy, Unit};
 
-use crate::{Gate, System};
+use crate::{Gate, Judge, System};
 
 /// Most paragraphs that a classifier gets at once.
 const CHUNK_PARAGRAPHS: usize = 256;
@@ -36,13 +36,16 @@ pub struct Options {
     pub cancel: Cancel,
     /// Spares systems; without one, every system judges every paragraph.
     pub gate: Option<Arc<dyn Gate>>,
+    /// Spares evidence that is dear, that of transformers, who look at a paragraph again and again for it: they are asked
+    /// for it only where a label would else have none. Without one, every system gives its evidence.
+    pub judge: Option<Arc<Judge>>,
 }
 
 impl Default for Options {
     /// One thread a core, with evidence.
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, evidence: true, cancel: Cancel::default(), gate: None }
+        Self { threads, evidence: true, cancel: Cancel::default(), gate: None, judge: None }
     }
 }
 
@@ -305,25 +308,61 @@ impl Running<'_> {
             let units: Vec<Unit<'_>> = order.iter().map(|&i| Unit::from(&chunk.paragraphs[i])).collect();
             for &system in stage {
                 let started = Instant::now();
-                let rows = rows(self.ask(system, &units), order.len(), theses);
+                let evidence = self.options.evidence && !self.waits_for_labels(system);
+                let rows = rows(self.ask(system, &units, evidence), order.len(), theses);
                 for (row, &paragraph) in rows.into_iter().zip(&order) {
                     verdicts[paragraph][system] = row;
                 }
                 elapsed[system] = started.elapsed();
             }
         }
+        if self.options.evidence {
+            self.add_dear_evidence(&chunk.paragraphs, &mut verdicts, &mut elapsed);
+        }
         let rows = chunk.paragraphs.into_iter().zip(verdicts);
         let rows = rows.map(|(paragraph, verdicts)| Labelled { paragraph, verdicts }).collect();
         Done { number: chunk.number, rows, elapsed, reached }
     }
 
+    /// Whether a system is asked for evidence only when the labels are known.
+    fn waits_for_labels(&self, system: usize) -> bool {
+        self.options.judge.is_some() && self.systems.len() > 1 && self.systems[system].kind == Kind::Transformer
+    }
+
+    /// Asks systems whose evidence is dear for it, about paragraphs with a label that nobody has shown evidence of.
+    fn add_dear_evidence(&self, paragraphs: &[Paragraph], verdicts: &mut [Vec<Verdict>], elapsed: &mut [Duration]) {
+        let Some(judge) = &self.options.judge else { return };
+        for system in (0..self.systems.len()).filter(|&system| self.waits_for_labels(system)) {
+            let bare = |verdicts: &[Verdict]| {
+                let shown = |thesis| verdicts.iter().flat_map(|v| &v.evidence).any(|e| e.thesis == thesis);
+                let scores: Vec<&[f32]> = verdicts.iter().map(|v| v.scores.as_slice()).collect();
+                let combined = judge.combine(&scores);
+                judge.labels(&combined).any(|thesis| !shown(thesis))
+            };
+            let asked: Vec<usize> = (0..paragraphs.len())
+                .filter(|&i| !verdicts[i][system].spared && verdicts[i][system].failed.is_none() && bare(&verdicts[i]))
+                .collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let started = Instant::now();
+            let units: Vec<Unit<'_>> = asked.iter().map(|&i| Unit::from(&paragraphs[i])).collect();
+            // Its scores are known, and the same; if it fails now, the labels stay without evidence.
+            for e in self.ask(system, &units, true).map(|out| out.evidence).unwrap_or_default() {
+                let span = Span { thesis: e.thesis, range: e.range, weight: e.weight };
+                verdicts[asked[e.row]][system].evidence.push(span);
+            }
+            elapsed[system] += started.elapsed();
+        }
+    }
+
     /// The answer of a system, unless it has been switched off.
-    fn ask(&self, system: usize, units: &[Unit<'_>]) -> Result<Output, String> {
+    fn ask(&self, system: usize, units: &[Unit<'_>], evidence: bool) -> Result<Output, String> {
         let failures = &self.failures_in_a_row[system];
         if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
             return Err(format!("switched off after {FAILURES_IN_A_ROW} failures in a row"));
         }
-        let answer = classify(&self.systems[system], units, self.taxonomy, self.options);
+        let answer = classify(&self.systems[system], units, self.taxonomy, evidence, &self.options.cancel);
         match answer {
             Ok(_) => failures.store(0, Ordering::Relaxed),
             Err(_) => _ = failures.fetch_add(1, Ordering::Relaxed),
@@ -333,9 +372,15 @@ impl Running<'_> {
 }
 
 /// One system's checked answer to one batch, or why it has none.
-fn classify(system: &System, units: &[Unit<'_>], taxonomy: &Taxonomy, options: &Options) -> Result<Output, String> {
-    let mut batch = Batch::new(units).with_cancel(options.cancel.clone());
-    batch.evidence = options.evidence;
+fn classify(
+    system: &System,
+    units: &[Unit<'_>],
+    taxonomy: &Taxonomy,
+    evidence: bool,
+    cancel: &Cancel,
+) -> Result<Output, String> {
+    let mut batch = Batch::new(units).with_cancel(cancel.clone());
+    batch.evidence = evidence;
     let mut out = Output::new(units.len(), taxonomy.len());
     catch_unwind(AssertUnwindSafe(|| system.classifier.classify(&batch, &mut out)))
         .unwrap_or_else(|panic| Err(ClassifierError::Failed(format!("panicked: {}", panic_message(&*panic)))))
@@ -420,7 +465,7 @@ fn deliver<E>(
 mod tests {
     use std::sync::Arc;
 
-    use lundian_core::{Classifier, Kind};
+    use lundian_core::Classifier;
 
     use super::*;
 
@@ -467,6 +512,59 @@ mod tests {
         })
         .unwrap();
         (rows, summary)
+    }
+
+    /// Scores thesis 0 with 1, and shows evidence of it, if asked, in the texts that `shows` says. Counts those that it
+    /// was asked for evidence of.
+    struct Shows {
+        shows: fn(&str) -> bool,
+        asked: AtomicUsize,
+    }
+
+    impl Classifier for Shows {
+        fn classify(&self, batch: &Batch<'_>, out: &mut Output) -> Result<(), ClassifierError> {
+            self.asked.fetch_add(if batch.evidence { batch.len() } else { 0 }, Ordering::Relaxed);
+            for (row, unit) in batch.units.iter().enumerate() {
+                out.row_mut(row).fill(0.0);
+                out.set(row, 0, 1.0);
+                if batch.evidence && (self.shows)(unit.text) {
+                    out.add_evidence(row, 0, 0..unit.text.len(), 0.5);
+                }
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn dear_evidence_is_asked_for_where_a_label_has_none() {
+        let texts = ["shown", "bare", "shown", "bare", "bare"];
+        let shows: [fn(&str) -> bool; 2] = [|text| text == "shown", |_| true];
+        let [quick, slow] = shows.map(|shows| Arc::new(Shows { shows, asked: AtomicUsize::new(0) }));
+        let systems =
+            [System::new("quick", Kind::Rules, quick.clone()), System::new("slow", Kind::Transformer, slow.clone())];
+        let mean = crate::aggregate::find("mean").unwrap();
+        let judge = |threshold| Arc::new(Judge::new(&systems, mean, None, &taxonomy(), Some(threshold)).unwrap());
+        let evidence = |judge: Option<Arc<Judge>>, evidence| -> Vec<[usize; 2]> {
+            let options = Options { judge, evidence, ..Options::default() };
+            let mut found = Vec::new();
+            let texts = paragraphs(texts.into_iter().map(str::to_owned));
+            run(texts, &systems, &taxonomy(), &options, |row| {
+                assert!(row.verdicts.iter().all(|v| v.scores[0] == 1.0));
+                found.push([0, 1].map(|s| row.verdicts[s].evidence.len()));
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+            found
+        };
+        let asked = || slow.asked.swap(0, Ordering::Relaxed);
+        assert_eq!(evidence(None, true), [[1, 1], [0, 1], [1, 1], [0, 1], [0, 1]]);
+        assert_eq!(asked(), 5);
+        assert_eq!(evidence(Some(judge(0.5)), true), [[1, 0], [0, 1], [1, 0], [0, 1], [0, 1]]);
+        assert_eq!(asked(), 3);
+        // Nothing is a label, or nobody wants evidence.
+        assert_eq!(evidence(Some(judge(1.1)), true), [[1, 0], [0, 0], [1, 0], [0, 0], [0, 0]]);
+        assert_eq!(evidence(Some(judge(0.5)), false), [[0, 0]; 5]);
+        assert_eq!((asked(), quick.asked.load(Ordering::Relaxed)), (0, 15));
     }
 
     #[test]
