@@ -2,9 +2,9 @@
 //!
 //! Every stage combines all systems that have run by then by the mean of their log-odds. Fewer systems are surer
 //! together than more, so each stage has a threshold of its own; its log-odds are shifted until that coincides with the
-//! threshold of the last. A paragraph is undecided while the combined score of any thesis lies within a band around the threshold, or
-//! while nobody has an opinion on a thesis. The band is chosen with the threshold: the cheapest that loses no more F1
-//! than it may, or the best that costs no more than it may.
+//! threshold of the last. A paragraph is undecided while the combined score of any thesis lies within a band around the
+//! threshold, or while nobody has an opinion on a thesis. The band is chosen with the threshold: the cheapest that loses
+//! no more F1 than it may, or the best that costs no more than it may.
 //!
 //! The decision that matters: [`Aggregate::combine`] looks at no score that a run with this cascade would not have asked
 //! for. A cascade can be evaluated on the scores of all its systems, and the figures are those of the spared run.
