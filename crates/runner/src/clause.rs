@@ -1,7 +1,7 @@
 //! Evidence as people read it: whole clauses.
 //!
 //! Plugins point to what made them score: a keyword, a few characters, a phrase. People who mark evidence mark clauses, and
-//! so do we; on labelled samples twice as many spans are then those that people marked.
+//! so do we; on labelled samples more than twice as many spans are then those that people marked.
 
 use std::ops::Range;
 
