@@ -84,8 +84,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     inputs.extend(config.files(args.systems.ensemble.as_deref(), &systems));
 
     let judge = Arc::new(judge);
-    let run_options = systems::run_options(&args.systems, &config)?;
-    let options = Options { gate: judge.gate(), judge: Some(Arc::clone(&judge)), ..run_options };
+    let options = Options { judge: Some(Arc::clone(&judge)), ..systems::run_options(&args.systems, &config)? };
     let mut sink = Sink::open(args.destination.output.as_deref())?;
     let progress = output::progress(global.quiet);
     let summary = {

@@ -115,9 +115,7 @@ impl Judge {
         self
     }
 
-    /// The plan by which [`run`](crate::run) may spare systems, if the aggregate has one; for [`Options::gate`].
-    ///
-    /// [`Options::gate`]: crate::Options::gate
+    /// The plan by which [`run`](crate::run) may spare systems, if the aggregate has one.
     pub fn gate(&self) -> Option<Arc<dyn Gate>> {
         self.aggregate.as_ref().and_then(|a| a.gate())
     }
@@ -183,15 +181,12 @@ pub fn evidence_for(text: &str, verdicts: &[Verdict], systems: &[usize], thesis:
             system,
         })
     };
-    let mut spans: Vec<EvidenceSpan> = systems.iter().flat_map(of_system).collect();
+    let spans: Vec<EvidenceSpan> = systems.iter().flat_map(of_system).collect();
     let touches = |a: &EvidenceSpan, b: &EvidenceSpan| {
         a.system != b.system && a.range.start < b.range.end && b.range.start < a.range.end
     };
-    let shared: Vec<bool> = spans.iter().map(|a| spans.iter().any(|b| touches(a, b))).collect();
-    if shared.contains(&true) {
-        let mut shared = shared.iter();
-        spans.retain(|_| shared.next() == Some(&true));
-    }
+    let (shared, alone): (Vec<_>, Vec<_>) = spans.iter().cloned().partition(|a| spans.iter().any(|b| touches(a, b)));
+    let mut spans = if shared.is_empty() { alone } else { shared };
     spans.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.range.start.cmp(&b.range.start)));
     let mut clauses: Vec<EvidenceSpan> = Vec::new();
     for span in spans.into_iter().take(MAX_EVIDENCE) {

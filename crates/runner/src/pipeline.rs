@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lundian_core::{Batch, Cancel, ClassifierError, Kind, Output, Paragraph, Taxonomy, Unit};
+use lundian_core::{Batch, Cancel, ClassifierError, Evidence, Kind, Output, Paragraph, Taxonomy, Unit};
 
 use crate::{Gate, Judge, System};
 
@@ -34,10 +34,10 @@ pub struct Options {
     pub evidence: bool,
     /// Stops the run when set.
     pub cancel: Cancel,
-    /// Spares systems; without one, every system judges every paragraph.
-    pub gate: Option<Arc<dyn Gate>>,
-    /// Spares evidence that is dear, that of transformers, who look at a paragraph again and again for it: they are asked
-    /// for it only where a label would else have none. Without one, every system gives its evidence.
+    /// Who will make labels of the verdicts. What cannot matter to them is spared: systems, by the judge's
+    /// [`gate`](Judge::gate), and evidence that is dear, that of transformers, who look at a paragraph again and again for
+    /// it and are asked for it only where a label would else have none. Without one, every system judges every paragraph
+    /// and gives its evidence.
     pub judge: Option<Arc<Judge>>,
 }
 
@@ -45,7 +45,7 @@ impl Default for Options {
     /// One thread a core, with evidence.
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, evidence: true, cancel: Cancel::default(), gate: None, judge: None }
+        Self { threads, evidence: true, cancel: Cancel::default(), judge: None }
     }
 }
 
@@ -58,6 +58,12 @@ pub struct Span {
     pub range: Range<usize>,
     /// How much it carries, in [0, 1].
     pub weight: f32,
+}
+
+impl From<Evidence> for Span {
+    fn from(evidence: Evidence) -> Self {
+        Self { thesis: evidence.thesis, range: evidence.range, weight: evidence.weight }
+    }
 }
 
 /// What one system says of one paragraph.
@@ -183,7 +189,8 @@ pub fn run<E>(
 ) -> Result<Summary, RunError<E>> {
     let started = Instant::now();
     let threads = options.threads.max(1);
-    let stages = options.gate.as_ref().map_or_else(|| vec![(0..systems.len()).collect()], |g| g.stages().to_vec());
+    let gate = options.judge.as_ref().and_then(|judge| judge.gate());
+    let stages = gate.as_ref().map_or_else(|| vec![(0..systems.len()).collect()], |g| g.stages().to_vec());
     let mut named: Vec<usize> = stages.concat();
     named.sort_unstable();
     assert!(named.into_iter().eq(0..systems.len()), "the stages of the gate must name each system once");
@@ -210,7 +217,9 @@ pub fn run<E>(
         scope.spawn(move || read_chunks(paragraphs, &permit_out, &chunk_in, cancel));
         for _ in 0..threads {
             let (done_in, chunk_out) = (done_in.clone(), &chunk_out);
-            let panel = Running { systems, stages: &stages, taxonomy, options, failures_in_a_row: &failures_in_a_row };
+            let gate = gate.as_deref();
+            let panel =
+                Running { systems, gate, stages: &stages, taxonomy, options, failures_in_a_row: &failures_in_a_row };
             scope.spawn(move || work(panel, chunk_out, &done_in));
         }
         drop(done_in);
@@ -267,6 +276,7 @@ fn read_chunks(
 #[derive(Clone, Copy)]
 struct Running<'a> {
     systems: &'a [System],
+    gate: Option<&'a dyn Gate>,
     stages: &'a [Vec<usize>],
     taxonomy: &'a Taxonomy,
     options: &'a Options,
@@ -295,7 +305,7 @@ impl Running<'_> {
         let mut order: Vec<usize> = (0..chunk.paragraphs.len()).collect();
         order.sort_by_key(|&i| chunk.paragraphs[i].text.len());
         for (number, stage) in self.stages.iter().enumerate() {
-            if let Some(gate) = self.options.gate.as_ref().filter(|_| number > 0) {
+            if let Some(gate) = self.gate.filter(|_| number > 0) {
                 order.retain(|&i| {
                     let scores: Vec<&[f32]> = verdicts[i].iter().map(|v| v.scores.as_slice()).collect();
                     gate.undecided(number, &scores)
@@ -348,9 +358,8 @@ impl Running<'_> {
             let started = Instant::now();
             let units: Vec<Unit<'_>> = asked.iter().map(|&i| Unit::from(&paragraphs[i])).collect();
             // Its scores are known, and the same; if it fails now, the labels stay without evidence.
-            for e in self.ask(system, &units, true).map(|out| out.evidence).unwrap_or_default() {
-                let span = Span { thesis: e.thesis, range: e.range, weight: e.weight };
-                verdicts[asked[e.row]][system].evidence.push(span);
+            for found in self.ask(system, &units, true).map(|out| out.evidence).unwrap_or_default() {
+                verdicts[asked[found.row]][system].evidence.push(found.into());
             }
             elapsed[system] += started.elapsed();
         }
@@ -403,8 +412,8 @@ fn rows(answer: Result<Output, String>, rows: usize, theses: usize) -> Vec<Verdi
         Ok(mut out) => {
             let mut verdicts: Vec<Verdict> =
                 (0..rows).map(|row| Verdict { scores: out.row(row).to_vec(), ..Verdict::default() }).collect();
-            for e in std::mem::take(&mut out.evidence) {
-                verdicts[e.row].evidence.push(Span { thesis: e.thesis, range: e.range, weight: e.weight });
+            for found in std::mem::take(&mut out.evidence) {
+                verdicts[found.row].evidence.push(found.into());
             }
             for failure in out.failures {
                 if let Some(verdict) = verdicts.get_mut(failure.row) {

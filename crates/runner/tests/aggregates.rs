@@ -509,8 +509,9 @@ fn a_run_with_a_cascade_spares_systems_and_changes_nothing() {
             .map(|(s, r)| System::new(format!("system-{s}"), Kind::Plugin, r.clone()))
             .collect();
         let judge = Judge::new(&systems, find("cascade").unwrap(), Some(&fitted), &taxonomy, None).unwrap();
-        let all = |gate, threads| {
-            let run_options = Options { threads, gate, ..Options::default() };
+        let judge = Arc::new(judge);
+        let all = |judge, threads| {
+            let run_options = Options { threads, judge, ..Options::default() };
             let paragraphs = (0..900).map(|i| Paragraph { text: i.to_string(), ..Paragraph::default() });
             let mut rows: Vec<Labelled> = Vec::new();
             let summary = run(paragraphs, &systems, &taxonomy, &run_options, |row| {
@@ -523,7 +524,7 @@ fn a_run_with_a_cascade_spares_systems_and_changes_nothing() {
         assert_eq!((summary.stages.len(), summary.stages[0].paragraphs), (1, 900));
         assert_eq!(stages_in_words(&summary.stages, &systems), None);
         assert_eq!(replays[1].asked.swap(0, Ordering::Relaxed), 900);
-        let (spared, summary) = all(judge.gate(), 3);
+        let (spared, summary) = all(Some(Arc::clone(&judge)), 3);
         let asked = replays[1].asked.load(Ordering::Relaxed);
         assert!(asked > 0 && asked < 800, "{asked}");
         assert_eq!(summary.stages.iter().map(|s| s.paragraphs).collect::<Vec<_>>(), [900, asked]);
@@ -559,8 +560,8 @@ fn a_slow_system_is_found_by_its_measured_time_and_spared() {
             System::new(format!("system-{s}"), Kind::Plugin, Arc::new(replay))
         })
         .collect();
-    let summary = |gate| {
-        let options = Options { threads: 1, evidence: false, gate, ..Options::default() };
+    let summary = |judge| {
+        let options = Options { threads: 1, evidence: false, judge, ..Options::default() };
         let paragraphs = (0..rows).map(|i| Paragraph { text: i.to_string(), ..Paragraph::default() });
         run(paragraphs, &systems, &taxonomy, &options, |_| Ok::<_, ()>(())).unwrap()
     };
@@ -574,7 +575,7 @@ fn a_slow_system_is_found_by_its_measured_time_and_spared() {
     let fitted = fit(find("cascade").unwrap(), &world.training(), &options).unwrap();
     let judge = Judge::new(&systems, find("cascade").unwrap(), Some(&fitted), &taxonomy, None).unwrap();
     assert_eq!(judge.origin(), "chosen with the band");
-    let spared = summary(judge.gate());
+    let spared = summary(Some(Arc::new(judge)));
     let share = spared.stages[1].paragraphs as f64 / rows as f64;
     assert!(share > 0.0 && share < 0.9, "{share}");
     assert!(spared.stages[1].seconds < 0.95 * all.systems[2].seconds, "{spared:?}");

@@ -7,7 +7,6 @@
 //! that overlap; nothing is cut off.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use lundian_plugin::Unit;
 use lundian_text::{Normalised, normalise};
@@ -151,14 +150,25 @@ impl Reader {
 /// Windows one after another, and the tokens of each that are pooled.
 pub(crate) fn pack<'a>(windows: impl Iterator<Item = &'a Window>) -> (Tokens, Sequences) {
     let mut ids = Vec::new();
-    let (mut sequences, mut pooled) = (Vec::new(), Vec::new());
-    for window in windows {
-        let start = ids.len();
+    let lengths = windows.map(|window| {
         ids.extend(&window.ids);
-        sequences.push(start..ids.len());
-        pooled.push(start..start + window.own);
-    }
-    (Tokens { ids, sequences: Arc::from(sequences) }, Arc::from(pooled))
+        (window.ids.len(), window.own)
+    });
+    let (sequences, pooled) = layout(lengths);
+    (Tokens { ids, sequences }, pooled)
+}
+
+/// Where sequences stand that are put one after another, and the tokens of each that are pooled, given the number of its
+/// tokens and of its pooled ones.
+pub(crate) fn layout(lengths: impl Iterator<Item = (usize, usize)>) -> (Sequences, Sequences) {
+    let mut end = 0;
+    let places = lengths.map(|(tokens, own)| {
+        let start = end;
+        end += tokens;
+        (start..end, start..start + own)
+    });
+    let (sequences, pooled): (Vec<_>, Vec<_>) = places.unzip();
+    (Sequences::from(sequences), Sequences::from(pooled))
 }
 
 #[cfg(test)]

@@ -24,11 +24,10 @@ use crate::head::{self, Trained};
 use crate::model::{
     Base, CONFIG, Calibration, FORMAT, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, hex, sha256, write,
 };
-use crate::ops::Sequences;
 use crate::optimiser::{self, Slot};
 use crate::params::{Params, Pooling, ValidParams};
 use crate::random::Random;
-use crate::tokens::{Reader, Window, pack};
+use crate::tokens::{Reader, Window, layout, pack};
 use crate::weights::{self, WEIGHTS};
 
 /// Folder of the last finished pass, in the folder of the model.
@@ -436,10 +435,10 @@ impl<'a> Trainer<'a> {
         let mut random = seed.map(|seed| Random::new(seed ^ 0x0054_6F6B_656E));
         let rate = f64::from(self.params.token_dropout);
         let mut left_out = || random.as_mut().is_some_and(|random| random.unit() < rate);
-        let (mut x, mut tokens) = (Vec::new(), 0);
-        let (mut sequences, mut pooled) = (Vec::new(), Vec::new());
+        let mut x = Vec::new();
+        let mut lengths = Vec::with_capacity(picked.len());
         for (sample, window) in picked {
-            let (start, mut own) = (tokens, 0);
+            let (mut tokens, mut own) = (0, 0);
             for (place, token) in sample.frozen[*window].chunks(width).enumerate() {
                 // The first stays, so that something is left of every paragraph.
                 if place > 0 && left_out() {
@@ -449,12 +448,13 @@ impl<'a> Trainer<'a> {
                 tokens += 1;
                 own += usize::from(place < sample.windows[*window].own);
             }
-            sequences.push(start..tokens);
-            pooled.push(start..start + own);
+            lengths.push((tokens, own));
         }
+        let (sequences, pooled) = layout(lengths.into_iter());
+        let tokens = x.len() / width;
         let x = Tensor::from_vec(x, (tokens, width), &Device::Cpu)?;
-        let x = self.encoder.layers(self.freeze, x, &Sequences::from(sequences), dropout)?;
-        Ok((self.head.logits(&x, &Sequences::from(pooled), dropout)?, tokens))
+        let x = self.encoder.layers(self.freeze, x, &sequences, dropout)?;
+        Ok((self.head.logits(&x, &pooled, dropout)?, tokens))
     }
 
     /// The logits of the tuning samples, row-major: of each thesis, the largest of a paragraph's windows.

@@ -145,7 +145,6 @@ impl Fitted {
     /// If the panels differ.
     pub fn merge(&mut self, other: Self) {
         assert_eq!(self.panel, other.panel, "parameters belong to one panel");
-        self.default = other.default.or(self.default.take());
         self.weighted = other.weighted.or(self.weighted.take());
         self.stack = other.stack.or(self.stack.take());
         self.dawid_skene = other.dawid_skene.or(self.dawid_skene.take());
