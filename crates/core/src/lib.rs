@@ -16,6 +16,6 @@ pub use classifier::{Batch, Cancel, Classifier, ClassifierError, Kind, Setup, Un
 pub use diagnostic::Diagnostic;
 pub use document::{Document, Paragraph, SourceRange};
 pub use output::{Evidence, Failure, Output, OutputError};
-pub use sample::{Label, Sample, Stance};
+pub use sample::{Label, Role, RoleScores, Sample, Stance};
 pub use taxonomy::{Family, Names, Taxonomy, TaxonomyError, Thesis};
 pub use thresholds::Thresholds;

@@ -5,6 +5,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::RoleScores;
+
+/// How far the sum of a paragraph's role scores may be from 1.
+const ROLE_SUM_TOLERANCE: f32 = 1e-3;
+
 /// A span of a paragraph that supports a thesis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
@@ -27,12 +32,13 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// The answer to one batch: `rows x theses` scores (row-major, NaN where it abstains), evidence and failures.
+/// The answer to one batch: `rows x theses` scores (row-major, NaN where it abstains), roles, evidence and failures.
 #[derive(Clone, Debug, Default)]
 pub struct Output {
     rows: usize,
     theses: usize,
     scores: Vec<f32>,
+    roles: Vec<Option<RoleScores>>,
     /// Evidence spans, in any order.
     pub evidence: Vec<Evidence>,
     /// Rows that could not be judged; their scores count as abstentions.
@@ -42,7 +48,14 @@ pub struct Output {
 impl Output {
     /// An answer that abstains everywhere.
     pub fn new(rows: usize, theses: usize) -> Self {
-        Self { rows, theses, scores: vec![f32::NAN; rows * theses], evidence: Vec::new(), failures: Vec::new() }
+        Self {
+            rows,
+            theses,
+            scores: vec![f32::NAN; rows * theses],
+            roles: vec![None; rows],
+            evidence: Vec::new(),
+            failures: Vec::new(),
+        }
     }
 
     /// Number of paragraphs.
@@ -89,6 +102,22 @@ impl Output {
         self.row_mut(row)[thesis] = score;
     }
 
+    /// How likely each role of a paragraph is; `None` from classifiers that know nothing of roles.
+    ///
+    /// # Panics
+    /// If `row` is not below [`rows`](Self::rows).
+    pub fn role(&self, row: usize) -> Option<&RoleScores> {
+        self.roles[row].as_ref()
+    }
+
+    /// Says how likely each role of a paragraph is, see [`RoleScores`].
+    ///
+    /// # Panics
+    /// If `row` is not below [`rows`](Self::rows).
+    pub fn set_role(&mut self, row: usize, scores: RoleScores) {
+        self.roles[row] = Some(scores);
+    }
+
     /// Adds an evidence span: bytes of the paragraph's original text.
     pub fn add_evidence(&mut self, row: usize, thesis: usize, range: Range<usize>, weight: f32) {
         self.evidence.push(Evidence { row, thesis, range, weight });
@@ -97,12 +126,13 @@ impl Output {
     /// Reports that one paragraph could not be judged, and makes its scores abstentions.
     pub fn fail(&mut self, row: usize, reason: impl Into<String>) {
         self.row_mut(row).fill(f32::NAN);
+        self.roles[row] = None;
         self.evidence.retain(|e| e.row != row);
         self.failures.push(Failure { row, reason: reason.into() });
     }
 
-    /// Checks everything that a classifier promises: scores in [0, 1] or NaN, and evidence inside `texts`, on
-    /// character boundaries, with a weight in [0, 1].
+    /// Checks everything that a classifier promises: scores in [0, 1] or NaN, roles that are [`RoleScores`], and evidence
+    /// inside `texts`, on character boundaries, with a weight in [0, 1].
     ///
     /// # Errors
     /// The first promise that is broken, with its row.
@@ -110,6 +140,7 @@ impl Output {
         for (i, &score) in self.scores.iter().enumerate() {
             self.check_score(i, score)?;
         }
+        (0..self.rows).try_for_each(|row| self.check_role(row))?;
         self.evidence.iter().try_for_each(|e| self.check_evidence(e, &mut text))
     }
 
@@ -122,6 +153,11 @@ impl Output {
         for (i, &score) in self.scores.iter().enumerate() {
             if let Err(e) = self.check_score(i, score) {
                 broken.entry(i / self.theses).or_insert_with(|| e.to_string());
+            }
+        }
+        for row in 0..self.rows {
+            if let Err(e) = self.check_role(row) {
+                broken.entry(row).or_insert_with(|| e.to_string());
             }
         }
         for e in &self.evidence {
@@ -139,6 +175,7 @@ impl Output {
             self.failures.retain(|f| !broken.contains_key(&f.row));
             for (row, reason) in broken {
                 self.row_mut(row).fill(f32::NAN);
+                self.roles[row] = None;
                 self.failures.push(Failure { row, reason });
             }
         }
@@ -150,6 +187,15 @@ impl Output {
             return Ok(());
         }
         Err(OutputError::Score { row: i / self.theses, thesis: i % self.theses, score })
+    }
+
+    fn check_role(&self, row: usize) -> Result<(), OutputError> {
+        let Some(scores) = self.roles[row] else { return Ok(()) };
+        let sum: f32 = scores.iter().sum();
+        if scores.iter().all(|s| (0.0..=1.0).contains(s)) && (sum - 1.0).abs() <= ROLE_SUM_TOLERANCE {
+            return Ok(());
+        }
+        Err(OutputError::Role { row, scores })
     }
 
     fn check_evidence<'a>(&self, e: &Evidence, text: &mut impl FnMut(usize) -> &'a str) -> Result<(), OutputError> {
@@ -183,6 +229,14 @@ pub enum OutputError {
         thesis: usize,
         /// The score.
         score: f32,
+    },
+    /// Role scores that are not in [0, 1] or do not sum to 1.
+    #[error("roles of paragraph {row} are scored {scores:?}, which is not 4 numbers in [0, 1] of sum 1")]
+    Role {
+        /// Row of the batch.
+        row: usize,
+        /// The scores.
+        scores: RoleScores,
     },
     /// Evidence for a row that the batch does not have.
     #[error("evidence for paragraph {row} of a batch of {rows}")]
@@ -234,7 +288,9 @@ mod tests {
         assert!(out.scores().iter().all(|s| s.is_nan()));
         out.set(1, 2, 0.5);
         out.add_evidence(1, 2, 0..3, 1.0);
+        out.set_role(1, [0.1, 0.2, 0.3, 0.4]);
         out.fail(1, "poison");
+        assert_eq!(out.role(1), None);
         assert!(out.row(1).iter().all(|s| s.is_nan()));
         assert!(out.evidence.is_empty());
         assert_eq!(out.failures, [Failure { row: 1, reason: "poison".into() }]);
@@ -253,6 +309,10 @@ mod tests {
         }
         assert!(matches!(check(&|o| o.add_evidence(1, 0, 0..3, 0.5)), Some(OutputError::Row { .. })));
         assert!(matches!(check(&|o| o.add_evidence(0, 2, 0..3, 0.5)), Some(OutputError::Thesis { .. })));
+        assert_eq!(check(&|o| o.set_role(0, [0.25; 4])), None);
+        for bad in [[0.5; 4], [1.5, -0.5, 0.0, 0.0], [f32::NAN, 1.0, 0.0, 0.0]] {
+            assert!(matches!(check(&|o| o.set_role(0, bad)), Some(OutputError::Role { row: 0, .. })));
+        }
         for span in [0..7, 1..3, 3..3, 0..2] {
             assert!(matches!(check(&|o| o.add_evidence(0, 0, span.clone(), 0.5)), Some(OutputError::Span { .. })));
         }

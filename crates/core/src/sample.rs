@@ -31,6 +31,54 @@ impl Stance {
     }
 }
 
+/// What a paragraph does in its argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Says what is the case and why: diagnosis, cause, mechanism, prediction.
+    Explanation,
+    /// Gives data, a case, a story or a historical example.
+    Evidence,
+    /// Says what should be done.
+    Remedy,
+    /// Framing, transition, greeting, definition, promotion.
+    Other,
+}
+
+impl Role {
+    /// All of them, in the order of [`RoleScores`].
+    pub const ALL: [Self; 4] = [Self::Explanation, Self::Evidence, Self::Remedy, Self::Other];
+
+    /// The word used in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Explanation => "explanation",
+            Self::Evidence => "evidence",
+            Self::Remedy => "remedy",
+            Self::Other => "other",
+        }
+    }
+
+    /// The role of that word; `None` for words that are none of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// The likeliest role of a paragraph; of equally likely ones the first.
+    pub fn likeliest(scores: &RoleScores) -> Self {
+        let mut best = 0;
+        for (i, score) in scores.iter().enumerate() {
+            if *score > scores[best] {
+                best = i;
+            }
+        }
+        Self::ALL[best]
+    }
+}
+
+/// How likely each role is, in the order of [`Role::ALL`]: in [0, 1], of sum 1.
+pub type RoleScores = [f32; Role::ALL.len()];
+
 /// One thesis that a labelled paragraph argues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
