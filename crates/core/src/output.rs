@@ -38,6 +38,7 @@ pub struct Output {
     rows: usize,
     theses: usize,
     scores: Vec<f32>,
+    /// Empty until a row has a role: most classifiers give none.
     roles: Vec<Option<RoleScores>>,
     /// Evidence spans, in any order.
     pub evidence: Vec<Evidence>,
@@ -52,7 +53,7 @@ impl Output {
             rows,
             theses,
             scores: vec![f32::NAN; rows * theses],
-            roles: vec![None; rows],
+            roles: Vec::new(),
             evidence: Vec::new(),
             failures: Vec::new(),
         }
@@ -107,7 +108,8 @@ impl Output {
     /// # Panics
     /// If `row` is not below [`rows`](Self::rows).
     pub fn role(&self, row: usize) -> Option<&RoleScores> {
-        self.roles[row].as_ref()
+        assert!(row < self.rows, "paragraph {row} of {}", self.rows);
+        self.roles.get(row)?.as_ref()
     }
 
     /// Says how likely each role of a paragraph is, see [`RoleScores`].
@@ -115,6 +117,7 @@ impl Output {
     /// # Panics
     /// If `row` is not below [`rows`](Self::rows).
     pub fn set_role(&mut self, row: usize, scores: RoleScores) {
+        self.roles.resize(self.rows, None);
         self.roles[row] = Some(scores);
     }
 
@@ -125,8 +128,7 @@ impl Output {
 
     /// Reports that one paragraph could not be judged, and makes its scores abstentions.
     pub fn fail(&mut self, row: usize, reason: impl Into<String>) {
-        self.row_mut(row).fill(f32::NAN);
-        self.roles[row] = None;
+        self.silence(row);
         self.evidence.retain(|e| e.row != row);
         self.failures.push(Failure { row, reason: reason.into() });
     }
@@ -140,7 +142,7 @@ impl Output {
         for (i, &score) in self.scores.iter().enumerate() {
             self.check_score(i, score)?;
         }
-        (0..self.rows).try_for_each(|row| self.check_role(row))?;
+        (0..self.roles.len()).try_for_each(|row| self.check_role(row))?;
         self.evidence.iter().try_for_each(|e| self.check_evidence(e, &mut text))
     }
 
@@ -155,7 +157,7 @@ impl Output {
                 broken.entry(i / self.theses).or_insert_with(|| e.to_string());
             }
         }
-        for row in 0..self.rows {
+        for row in 0..self.roles.len() {
             if let Err(e) = self.check_role(row) {
                 broken.entry(row).or_insert_with(|| e.to_string());
             }
@@ -174,12 +176,19 @@ impl Output {
             self.evidence.retain(|e| !broken.contains_key(&e.row));
             self.failures.retain(|f| !broken.contains_key(&f.row));
             for (row, reason) in broken {
-                self.row_mut(row).fill(f32::NAN);
-                self.roles[row] = None;
+                self.silence(row);
                 self.failures.push(Failure { row, reason });
             }
         }
         Ok(())
+    }
+
+    /// Makes the scores of a row abstentions, and takes away its role.
+    fn silence(&mut self, row: usize) {
+        self.row_mut(row).fill(f32::NAN);
+        if let Some(role) = self.roles.get_mut(row) {
+            *role = None;
+        }
     }
 
     fn check_score(&self, i: usize, score: f32) -> Result<(), OutputError> {
@@ -323,8 +332,10 @@ mod tests {
 
     #[test]
     fn a_broken_row_fails_alone() {
-        let mut out = Output::new(3, 2);
-        out.scores_mut().copy_from_slice(&[0.1, 0.2, 0.3, f32::INFINITY, 0.5, 0.6]);
+        let mut out = Output::new(4, 2);
+        out.scores_mut().copy_from_slice(&[0.1, 0.2, 0.3, f32::INFINITY, 0.5, 0.6, 0.7, 0.8]);
+        (0..3).for_each(|row| out.set_role(row, [1.0, 0.0, 0.0, 0.0]));
+        out.set_role(3, [0.5; 4]);
         out.add_evidence(0, 0, 0..3, 0.5);
         out.add_evidence(1, 0, 0..3, 0.5);
         out.add_evidence(2, 1, 1..3, 0.5);
@@ -332,10 +343,12 @@ mod tests {
         assert_eq!(out.row(0), [0.1, 0.2]);
         assert!(out.scores()[2..].iter().all(|s| s.is_nan()));
         assert_eq!(out.evidence, [Evidence { row: 0, thesis: 0, range: 0..3, weight: 0.5 }]);
-        assert_eq!(out.failures.iter().map(|f| f.row).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((0..4).map(|row| out.role(row).is_some()).collect::<Vec<_>>(), [true, false, false, false]);
+        assert_eq!(out.failures.iter().map(|f| f.row).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(out.failures[1].reason.contains("inside a character"));
+        assert!(out.failures[2].reason.contains("4 numbers in [0, 1] of sum 1"));
 
-        out.add_evidence(3, 0, 0..3, 0.5);
-        assert_eq!(out.fail_broken_rows(|_| "论点"), Err(OutputError::Row { row: 3, rows: 3 }));
+        out.add_evidence(4, 0, 0..3, 0.5);
+        assert_eq!(out.fail_broken_rows(|_| "论点"), Err(OutputError::Row { row: 4, rows: 4 }));
     }
 }
