@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use lundian_core::{Taxonomy, Thresholds, Unit};
+use lundian_core::{RoleScores, Taxonomy, Thresholds, Unit};
 
 use crate::aggregate::{Aggregate, AggregateError, Entry, Fitted, Panel};
 use crate::clause::clause_around;
@@ -170,6 +170,15 @@ impl Judge {
     }
 }
 
+/// How likely each role of a paragraph is: the plain mean of those of `verdicts` that say it, `None` where none does.
+///
+/// A mean with equal weights whatever combines the theses: what an aggregate learned of its systems, it learned on theses.
+pub fn mean_role<'v>(verdicts: impl IntoIterator<Item = &'v Verdict>) -> Option<RoleScores> {
+    let said: Vec<&RoleScores> = verdicts.into_iter().filter_map(|v| v.role.as_ref()).collect();
+    let mean = |role: usize| said.iter().map(|scores| scores[role]).sum::<f32>() / said.len() as f32;
+    (!said.is_empty()).then(|| std::array::from_fn(mean))
+}
+
 /// What supports a thesis in a paragraph of the text `text`, by those of `verdicts` whose numbers are in `systems`, for
 /// people to read: strongest first, at most [`MAX_EVIDENCE`] clauses. Where systems point to the same words, spans that no
 /// other system touches are left out: they are less often what people mark.
@@ -202,7 +211,7 @@ pub fn evidence_for(text: &str, verdicts: &[Verdict], systems: &[usize], thesis:
 mod tests {
     use std::sync::Arc;
 
-    use lundian_core::{Batch, Classifier, ClassifierError, Kind, Output, Paragraph};
+    use lundian_core::{Batch, Classifier, ClassifierError, Kind, Output, Paragraph, Role};
 
     use super::*;
     use crate::Span;
@@ -267,6 +276,18 @@ mod tests {
         let beside = [found(&[(0, "aa", 0.2)]), found(&[(0, " bb", 0.3), (0, "cc dd", 0.1)]), found(&[(0, "dd", 0.2)])];
         let spans = evidence_for(text, &beside, &[0, 1, 2], 0);
         assert_eq!(spans.iter().map(|e| &text[e.range.clone()]).collect::<Vec<_>>(), ["cc dd"]);
+    }
+
+    #[test]
+    fn the_role_is_that_of_the_mean_of_those_who_say_one() {
+        let says = |role| Verdict { role: Some(role), ..Verdict::default() };
+        let (explains, proposes) = ([0.5, 0.25, 0.25, 0.0], [0.0, 0.25, 0.75, 0.0]);
+        let silent = Verdict::default();
+        assert_eq!(mean_role(&[]), None);
+        assert_eq!(mean_role(&[silent.clone(), Verdict { spared: true, ..silent.clone() }]), None);
+        assert_eq!(mean_role(&[silent.clone(), says(explains)]), Some(explains), "silence has no weight");
+        let mean = mean_role(&[says(explains), silent, says(proposes)]).unwrap();
+        assert_eq!((mean, Role::likeliest(&mean)), ([0.25, 0.25, 0.5, 0.0], Role::Remedy));
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod gate;
 mod pipeline;
 mod system;
 
-pub use decide::{Decision, EvidenceSpan, Judge, MAX_EVIDENCE, Why, evidence_for, explain};
+pub use decide::{Decision, EvidenceSpan, Judge, MAX_EVIDENCE, Why, evidence_for, explain, mean_role};
 pub use gate::Gate;
 pub use pipeline::{
     Labelled, Options, RunError, Span, StageSummary, Summary, SystemSummary, Verdict, run, stages_in_words,

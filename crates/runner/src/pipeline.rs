@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lundian_core::{Batch, Cancel, ClassifierError, Evidence, Kind, Output, Paragraph, Taxonomy, Unit};
+use lundian_core::{Batch, Cancel, ClassifierError, Evidence, Kind, Output, Paragraph, RoleScores, Taxonomy, Unit};
 
 use crate::{Gate, Judge, System};
 
@@ -71,6 +71,8 @@ impl From<Evidence> for Span {
 pub struct Verdict {
     /// One score per thesis, in [0, 1]; NaN where it abstains, and everywhere if it failed or was spared.
     pub scores: Vec<f32>,
+    /// How likely it holds each role of the paragraph to be; `None` if it says nothing of roles, failed or was spared.
+    pub role: Option<RoleScores>,
     /// Its evidence.
     pub evidence: Vec<Span>,
     /// Why it has no answer, if it failed.
@@ -410,13 +412,15 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 fn rows(answer: Result<Output, String>, rows: usize, theses: usize) -> Vec<Verdict> {
     match answer {
         Ok(mut out) => {
-            let mut verdicts: Vec<Verdict> =
-                (0..rows).map(|row| Verdict { scores: out.row(row).to_vec(), ..Verdict::default() }).collect();
+            let verdict =
+                |row| Verdict { scores: out.row(row).to_vec(), role: out.role(row).copied(), ..Verdict::default() };
+            let mut verdicts: Vec<Verdict> = (0..rows).map(verdict).collect();
             for found in std::mem::take(&mut out.evidence) {
                 verdicts[found.row].evidence.push(found.into());
             }
             for failure in out.failures {
                 if let Some(verdict) = verdicts.get_mut(failure.row) {
+                    verdict.role = None;
                     verdict.failed = Some(failure.reason);
                 }
             }
@@ -488,10 +492,15 @@ mod tests {
                     "panic" => panic!("as told"),
                     "error" => return Err("as told".into()),
                     "wild" => out.set(row, 0, 1e30),
-                    "fail" => out.fail(row, "as told"),
+                    "fail" => {
+                        out.fail(row, "as told");
+                        out.set_role(row, [1.0, 0.0, 0.0, 0.0]);
+                    }
+                    "no role" => out.set_role(row, [0.5; 4]),
                     text => {
                         let n: f32 = text.parse().unwrap();
                         out.row_mut(row).fill(n / 10_000.0);
+                        out.set_role(row, [n / 10_000.0, 0.0, 0.0, 1.0 - n / 10_000.0]);
                         out.add_evidence(row, 0, 0..text.len(), 1.0);
                     }
                 }
@@ -587,6 +596,7 @@ mod tests {
                 assert_eq!(&row.paragraph.text, text);
                 let n: f32 = text.parse().unwrap();
                 assert_eq!(row.verdicts[0].scores[3], n / 10_000.0);
+                assert_eq!(row.verdicts[0].role.unwrap()[0], n / 10_000.0);
                 assert_eq!(row.verdicts[0].evidence[0].range, 0..text.len());
             }
         }
@@ -594,7 +604,9 @@ mod tests {
 
     #[test]
     fn a_failing_batch_costs_only_itself() {
-        for (bad, reason) in [("panic", "panicked: as told"), ("error", "as told"), ("wild", "score 1")] {
+        for (bad, reason) in
+            [("panic", "panicked: as told"), ("error", "as told"), ("wild", "score 1"), ("no role", "roles")]
+        {
             let mut texts: Vec<String> = (0..CHUNK_PARAGRAPHS * 3).map(|i| i.to_string()).collect();
             texts[CHUNK_PARAGRAPHS] = bad.into();
             let (rows, summary) = run_all(texts, 2);
@@ -602,6 +614,7 @@ mod tests {
             assert!(summary.systems[0].first_failure.as_ref().unwrap().contains(reason));
             assert!(rows[CHUNK_PARAGRAPHS - 1].verdicts[0].failed.is_none());
             assert!(rows[CHUNK_PARAGRAPHS].verdicts[0].failed.is_some());
+            assert_eq!(rows[CHUNK_PARAGRAPHS].verdicts[0].role, None);
             assert!(rows[2 * CHUNK_PARAGRAPHS].verdicts[0].failed.is_none());
             assert!(!summary.systems[0].switched_off);
         }
@@ -613,6 +626,7 @@ mod tests {
         assert_eq!((summary.systems[0].judged, summary.systems[0].failed), (2, 1));
         assert_eq!(rows[1].verdicts[0].failed.as_deref(), Some("as told"));
         assert!(rows[1].verdicts[0].scores.iter().all(|s| s.is_nan()));
+        assert_eq!(rows[1].verdicts[0].role, None, "even where the classifier says one");
         assert_eq!(rows[2].verdicts[0].scores[0], 3.0 / 10_000.0);
     }
 
