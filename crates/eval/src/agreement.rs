@@ -106,7 +106,7 @@ impl TwoByTwo {
         let n = both + only_a + only_b + neither;
         let observed = (n > 0).then(|| ratio(both + neither, n));
         let (a, b) = (ratio(both + only_a, n), ratio(both + only_b, n));
-        let corrected = |chance: f64| observed.filter(|_| chance < 1.0).map(|o| (o - chance) / (1.0 - chance));
+        let corrected = |chance: f64| observed.and_then(|observed| beyond_chance(observed, chance));
         // Exact on the counts: rounding must not turn "one answer throughout" into a number.
         let constant = both == n || neither == n;
         let yes = (a + b) / 2.0;
@@ -127,6 +127,11 @@ impl TwoByTwo {
         pairs.into_iter().for_each(|(a, b)| cells[slot(a, b)] += 1);
         Self::new(cells[0], cells[1], cells[2], cells[3])
     }
+}
+
+/// Agreement beyond chance, `(observed - chance) / (1 - chance)`; `None` where chance alone would agree fully.
+pub(crate) fn beyond_chance(observed: f64, chance: f64) -> Option<f64> {
+    (chance < 1.0).then(|| (observed - chance) / (1.0 - chance))
 }
 
 fn slot(a: bool, b: bool) -> usize {

@@ -63,6 +63,13 @@ impl Tally {
         &self.entries[self.starts[cluster]..self.starts[cluster + 1]]
     }
 
+    /// Totals of the data itself.
+    pub(crate) fn totals(&self) -> Vec<f64> {
+        let mut totals = Vec::new();
+        self.weighted(&vec![1; self.starts.len() - 1], &mut totals);
+        totals
+    }
+
     /// Totals with every cluster counted `weights[cluster]` times.
     pub(crate) fn weighted(&self, weights: &[u32], totals: &mut Vec<f64>) {
         totals.clear();
@@ -98,9 +105,8 @@ pub(crate) struct Statistic {
 impl Statistic {
     /// The figures of the data itself.
     pub(crate) fn observed(&self) -> Vec<Option<f64>> {
-        let (mut totals, mut figures) = (Vec::new(), Vec::new());
-        self.tally.weighted(&vec![1; self.tally.starts.len() - 1], &mut totals);
-        (self.figures)(&totals, &mut figures);
+        let mut figures = Vec::new();
+        (self.figures)(&self.tally.totals(), &mut figures);
         figures
     }
 }

@@ -22,6 +22,7 @@ use crate::metrics::{
 };
 use crate::pairs::{Pair, holm, only_right, paired_interval, randomisation_p};
 use crate::random::parallel;
+use crate::roles::{role_prior, roles, says_roles};
 use crate::slices::slices;
 
 /// What one system said about the samples.
@@ -102,7 +103,8 @@ pub enum EvalError {
 const CURVE_POINTS: usize = 200;
 
 /// Scores systems against samples. A baseline called `prior` is always added: it scores every paragraph with the
-/// share of paragraphs that argue the thesis, and so decides with the majority.
+/// share of paragraphs that argue the thesis, and so decides with the majority. Where systems say roles, it says the
+/// commonest one throughout.
 ///
 /// Degenerate input has defined results: ratios with nothing below the line are 0, means of nothing are `None`, and
 /// with fewer than two clusters (sections, or documents) there are no intervals.
@@ -118,7 +120,12 @@ pub fn evaluate(
     check(samples, systems, taxonomy)?;
     let theses = taxonomy.len();
     let own_prior = options.prior.as_ref().filter(|p| p.len() == theses);
-    let baseline_output = prior_output(own_prior.unwrap_or(&prior(samples, theses)), samples.len());
+    let mut baseline_output = prior_output(own_prior.unwrap_or(&prior(samples, theses)), samples.len());
+    if systems.iter().any(|s| says_roles(s.output))
+        && let Some(shares) = role_prior(samples)
+    {
+        (0..samples.len()).for_each(|row| baseline_output.set_role(row, shares));
+    }
     let mut baseline_thresholds = Thresholds::uniform(0.5);
     baseline_thresholds.origin = "the majority's decision".to_owned();
     let baseline = SystemOutput {
@@ -138,9 +145,12 @@ pub fn evaluate(
     let plan = Plan { draws: options.draws, seed: options.seed, threads: options.threads };
     let drawn = draw(&gold, &predicted.iter().collect::<Vec<_>>(), &clusters, plan);
 
-    let reports = parallel(systems.len(), options.threads, |i| {
+    let outputs: Vec<&Output> = systems.iter().map(|s| s.output).collect();
+    let mut reports = parallel(systems.len(), options.threads, |i| {
         report(systems[i], samples, &gold, &predicted[i], &drawn[i], taxonomy, options)
     });
+    let of_roles = roles(samples, &outputs, &clusters, plan);
+    reports.iter_mut().zip(of_roles).for_each(|(report, role)| report.role = role);
     let named: Vec<(&str, &Labels)> = systems.iter().map(|s| s.name).zip(&predicted).collect();
     let (slices, mut notes) = slices(samples, &gold, &named, &clusters, options, plan);
     if samples.is_empty() {
@@ -228,6 +238,7 @@ fn report(
         brier: brier(cells()),
         any_thesis: any_thesis(gold, predicted).prf(),
         evidence: evidence(samples, predicted, &output.evidence),
+        role: None,
         coverage: share(judged, output.scores().len()),
         failed: output.failures.len(),
         per_thesis: per_thesis(output, gold, &by_thesis, &thresholds, drawn, taxonomy),

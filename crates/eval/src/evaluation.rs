@@ -15,6 +15,7 @@ use crate::evidence::EvidenceReport;
 use crate::faithfulness::Faithfulness;
 use crate::metrics::{CurvePoint, Prf};
 use crate::pairs::Pair;
+use crate::roles::RoleReport;
 use crate::slices::Slice;
 
 /// The whole report.
@@ -147,6 +148,8 @@ pub struct SystemReport {
     pub any_thesis: Prf,
     /// Evidence against gold quotes.
     pub evidence: EvidenceReport,
+    /// What paragraphs do; `None` if it says no roles, or none are recorded.
+    pub role: Option<RoleReport>,
     /// Share of paragraph-thesis cells on which the system has an opinion.
     pub coverage: Option<f64>,
     /// Paragraphs that it could not judge.

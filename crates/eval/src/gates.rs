@@ -33,6 +33,8 @@ const METRICS: &[(&str, Better, Figure)] = &[
     ("any_thesis_f1", Better::Higher, |s| Some(s.any_thesis.f1)),
     ("token_f1", Better::Higher, |s| s.evidence.token_f1),
     ("iou50_f1", Better::Higher, |s| s.evidence.iou50_f1),
+    ("role_accuracy", Better::Higher, |s| Some(s.role.as_ref()?.accuracy)),
+    ("role_macro_f1", Better::Higher, |s| Some(s.role.as_ref()?.macro_f1)),
     ("coverage", Better::Higher, |s| s.coverage),
     ("paragraphs_per_second", Better::Higher, |s| s.paragraphs_per_second),
     ("ece", Better::Lower, |s| s.ece),

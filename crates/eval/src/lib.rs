@@ -25,6 +25,7 @@ mod metrics;
 mod pairs;
 mod random;
 mod ratings;
+mod roles;
 mod slices;
 mod thresholds;
 
@@ -52,5 +53,6 @@ pub use metrics::{
 };
 pub use pairs::{Pair, holm};
 pub use ratings::Ratings;
+pub use roles::{RoleReport, RoleScore};
 pub use slices::{Slice, SliceScore};
 pub use thresholds::{Mode, Objective, choose_thresholds};

@@ -210,6 +210,7 @@ fn gates() {
     assert_eq!(failures(&[&format!("f1:{slug}=0.1")]).unwrap(), [format!("a: f1:{slug} is 0.0000, below 0.1")]);
     assert_eq!(failures(&["b/ece=0.05"]).unwrap(), ["b: ece is 0.1000, above 0.05"]);
     assert_eq!(failures(&["b/token_f1=0"]).unwrap().len(), 1, "a figure that is not defined fails");
+    assert_eq!(failures(&["a/role_accuracy=0", "b/role_macro_f1=0"]).unwrap().len(), 2);
     assert_eq!(failures(&["zzz/macro_f1=0"]), Err(GateError::System("zzz".into())));
     assert_eq!(failures(&["f1:zzz=0"]), Err(GateError::Thesis("zzz".into())));
     let wrong = |g: &str| g.parse::<Gate>().unwrap_err().to_string();

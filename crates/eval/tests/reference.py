@@ -70,6 +70,12 @@ for i in range(ROWS):
         flip = lambda: [SLUGS[t] for t in range(THESES) if gold[i, t] ^ (rng.random() < 0.15)]
         row["annotators"] = {a: flip() for a in "abc" if rng.random() < 0.9}
     gold_rows.append(row)
+# Some rows get a role that few have, or one that is no role.
+ROLES = ["explanation", "evidence", "remedy", "other"]
+role_rng = random.Random(20240608)
+for row in gold_rows:
+    if role_rng.random() < 0.4:
+        row["role"] = role_rng.choice(["evidence", "evidence", "other", "hearsay"])
 
 
 def make_system(name, signal, abstain):
@@ -91,6 +97,20 @@ def make_system(name, signal, abstain):
 
 
 systems = [make_system("one", 0.7, 0.0), make_system("two", 0.55, 0.1), make_system("three", 0.2, 0.5)]
+
+
+def make_roles(signal, silence):
+    """Role scores in 64ths, None where the system says none."""
+    rows = []
+    for row in gold_rows:
+        weights = [1 + signal * (r == row["role"]) * role_rng.random() for r in ROLES]
+        drawn = role_rng.choices(ROLES, weights, k=64)
+        rows.append(None if role_rng.random() < silence else [drawn.count(r) / 64 for r in ROLES])
+    return rows
+
+
+for system, rows in zip(systems, [make_roles(3, 0.0), make_roles(2, 0.2), [None] * ROWS]):
+    system["roles"] = rows
 predicted = [np.nan_to_num(s["scores"], nan=-1) >= 0.5 for s in systems]
 predicted = [p.astype(int) for p in predicted]
 names = [row.get("section") or row["doc"] for row in gold_rows]
@@ -199,6 +219,25 @@ def evidence_scores(system, p):
     }
 
 
+def role_scores(given):
+    """`given` is a role for each row, or none; only rows whose role is one of ours count."""
+    y, p = np.array([row["role"] for row in gold_rows]), np.array(given)
+    ours = np.isin(y, ROLES)
+    macro = lambda y, p: f1_score(y, p, labels=[r for r in ROLES if r in y], average="macro", zero_division=0)
+    inner = [rows[ours[rows]] for rows in draws]
+    inner = [rows for rows in inner if len(rows)]
+    precision, recall, f1, support = precision_recall_fscore_support(y[ours], p[ours], labels=ROLES, zero_division=0)
+    return {
+        "paragraphs": int(ours.sum()), "coverage": float(np.isin(p[ours], ROLES).mean()),
+        "accuracy": accuracy_score(y[ours], p[ours]),
+        "accuracy_ci95": percentiles([accuracy_score(y[rows], p[rows]) for rows in inner]),
+        "macro_f1": macro(y[ours], p[ours]), "macro_f1_ci95": percentiles([macro(y[rows], p[rows]) for rows in inner]),
+        "kappa": cohen_kappa_score(y[ours], p[ours]),
+        "per_role": [{"role": r, "precision": precision[i], "recall": recall[i], "f1": f1[i], "support": int(support[i]),
+                      "predicted": int((p[ours] == r).sum())} for i, r in enumerate(ROLES)],
+    }
+
+
 draws = [resampled_rows(cluster, d) for d in range(DRAWS)]
 drawn_macro = [[macro_f1(gold[rows], p[rows]) for rows in draws] for p in predicted]
 drawn_micro = [[micro_f1(gold[rows], p[rows]) for rows in draws] for p in predicted]
@@ -241,6 +280,7 @@ for s, (system, p) in enumerate(zip(systems, predicted)):
         "aurc": aurc(confidence, wrong),
         "evidence": evidence_scores(system, p),
         "per_thesis": per_thesis,
+        "role": role_scores([ROLES[np.argmax(r)] if r else "none" for r in system["roles"]]) if any(system["roles"]) else None,
         "slices": slices,
         "reject_recall": float((p * stance).sum() / stance.sum()),
         "best_macro_f1": max(macro_f1(gold, (np.nan_to_num(scores, nan=-1) >= c / 64).astype(int)) for c in range(1, 65)),
@@ -361,9 +401,10 @@ out = {
     "slugs": SLUGS, "family": FAMILY, "draws": DRAWS, "seed": SEED,
     "gold": gold_rows,
     "systems": [{"name": s["name"], "scores": [[None if math.isnan(x) else x for x in row] for row in s["scores"]],
-                 "evidence": s["evidence"]} for s in systems],
+                 "roles": s["roles"], "evidence": s["evidence"]} for s in systems],
     "expected": {
         "clusters": len(order), "systems": expected_systems, "pairs": pairs, "ceiling": ceiling,
+        "role_of_prior": role_scores([max(ROLES, key=[row["role"] for row in gold_rows].count)] * ROWS),
         "floor": [micro_f1(gold, np.ones_like(gold)), macro_f1(gold, np.ones_like(gold))],
         "holm": [p_values, list(multipletests(p_values, method="holm")[1])],
         "alpha": alphas, "alpha_ci95": alpha_cis, "masi_alpha": masi_alpha(units),

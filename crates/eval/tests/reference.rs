@@ -45,6 +45,11 @@ fn load() -> Reference {
                 output.set(row, thesis, score.as_f64().map_or(f32::NAN, |s| s as f32));
             }
         }
+        for (row, scores) in array(&system["roles"]).iter().enumerate() {
+            if let Ok(scores) = serde_json::from_value(scores.clone()) {
+                output.set_role(row, scores);
+            }
+        }
         for e in array(&system["evidence"]) {
             let text = &samples[number(&e[0])].paragraph.text;
             let byte = |i: &Value| text.char_indices().map(|(b, _)| b).nth(number(i)).unwrap_or(text.len());
@@ -152,6 +157,37 @@ fn calibration_of_systems() {
             same("observed", bin.observed, &expected["observed"][i]);
             same("mean score", bin.mean_score, &expected["mean_score"][i]);
             assert_eq!(bin.count, expected["bin_counts"][i].as_u64().unwrap());
+        }
+    }
+}
+
+#[test]
+fn roles_of_systems() {
+    let r = load();
+    let evaluation = r.evaluation(2);
+    let expected = array(&r.json["expected"]["systems"]).iter().map(|s| &s["role"]);
+    let expected = expected.chain([&r.json["expected"]["role_of_prior"]]);
+    assert_eq!(expected.clone().filter(|e| !e.is_null()).count(), 3);
+    for (got, expected) in evaluation.systems.iter().zip(expected) {
+        assert_eq!(got.role.is_none(), expected.is_null(), "{}", got.name);
+        let Some(got) = &got.role else { continue };
+        assert_eq!(got.paragraphs, number(&expected["paragraphs"]));
+        same("coverage", got.coverage, &expected["coverage"]);
+        same("accuracy", got.accuracy, &expected["accuracy"]);
+        same_interval("accuracy interval", got.accuracy_ci95, &expected["accuracy_ci95"]);
+        same("macro f1", got.macro_f1, &expected["macro_f1"]);
+        same_interval("macro f1 interval", got.macro_f1_ci95, &expected["macro_f1_ci95"]);
+        same("kappa", got.kappa, &expected["kappa"]);
+        assert_eq!(got.per_role.len(), array(&expected["per_role"]).len());
+        for (got, expected) in got.per_role.iter().zip(array(&expected["per_role"])) {
+            assert_eq!(got.role.as_str(), expected["role"].as_str().unwrap());
+            same("precision", got.prf.precision, &expected["precision"]);
+            same("recall", got.prf.recall, &expected["recall"]);
+            same("f1", got.prf.f1, &expected["f1"]);
+            assert_eq!(
+                (got.support, got.predicted),
+                (expected["support"].as_u64().unwrap(), expected["predicted"].as_u64().unwrap())
+            );
         }
     }
 }
