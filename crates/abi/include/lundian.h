@@ -1,10 +1,11 @@
-/* lundian.h: the C border between Lundian and its plugins, ABI 1.0.
+/* lundian.h: the C border between Lundian and its plugins, ABI 1.1.
  *
  * A plugin is a shared library that exports one function, lundian_plugin(), which returns a static LundianEntry.
  *
  * Versions.  The first four members of LundianEntry keep their places for ever. Host and plugin must have the same
  *            LUNDIAN_ABI_MAJOR; any minor goes with any other. Structs only grow at the end, and struct_size says how
- *            far the other side may read. Set it to sizeof(...).
+ *            far the other side may read. Set it to sizeof(...). What came with a later minor says so: a host of an
+ *            earlier one ends before it, so ask LUNDIAN_HOST_HAS first.
  * Ownership. No memory ever changes owner. What the host passes lives until the call returns; copy what you need
  *            longer. What you pass to a callback, the host copies before the callback returns. The score matrix is
  *            the host's. Only the pointer from create() is yours, and you get it back in destroy().
@@ -26,7 +27,7 @@ extern "C" {
 
 #define LUNDIAN_MAGIC UINT64_C(0x004E4149444E554C) /* "LUNDIAN", NUL */
 #define LUNDIAN_ABI_MAJOR 1
-#define LUNDIAN_ABI_MINOR 0
+#define LUNDIAN_ABI_MINOR 1
 
 /* Status: what classify() returns and error() is told. */
 #define LUNDIAN_OK 0        /* the batch is judged */
@@ -37,6 +38,13 @@ extern "C" {
 
 /* LundianBatch.flags */
 #define LUNDIAN_BATCH_EVIDENCE 1u /* evidence is wanted */
+
+/* Roles of a paragraph: indices of their scores. */
+#define LUNDIAN_ROLE_EXPLANATION 0 /* it says what is the case and why */
+#define LUNDIAN_ROLE_EVIDENCE 1    /* it gives data, a case, a story */
+#define LUNDIAN_ROLE_REMEDY 2      /* it says what should be done */
+#define LUNDIAN_ROLE_OTHER 3       /* none of the others: framing, transition, greeting */
+#define LUNDIAN_ROLES 4            /* how many there are */
 
 /* Levels of log lines. */
 #define LUNDIAN_LOG_ERROR 1u /* something is lost */
@@ -100,7 +108,15 @@ typedef struct LundianHost {
     /* Not 0 once nobody waits for the answer any more; a slow plugin asks now and then, and returns
      * LUNDIAN_CANCELLED. */
     uint32_t (*cancelled)(void *context);
+    /* Since 1.1, so only if LUNDIAN_HOST_HAS(host, role). classify() only: how likely each role of paragraph row is:
+     * LUNDIAN_ROLES scores in [0, 1], of sum 1. A later call for the same row replaces the former; a plugin that knows
+     * nothing of roles never calls it. */
+    void (*role)(void *context, size_t row, const float *scores);
 } LundianHost;
+
+/* Whether the host that a function was given reaches to the end of member. */
+#define LUNDIAN_HOST_HAS(host, member) \
+    ((host)->struct_size >= offsetof(LundianHost, member) + sizeof((host)->member))
 
 /* What a plugin is: static, read-only, valid for as long as the library is loaded (the host never unloads it). */
 typedef struct LundianEntry {

@@ -6,7 +6,8 @@
 //! - **One symbol.** A plugin exports [`ENTRY_SYMBOL`], an [`EntryFn`] that returns a static [`LundianEntry`].
 //! - **Versions.** [`LundianEntry::magic`], `struct_size`, `abi_major` and `abi_minor` keep their places for ever.
 //!   Host and plugin must have the same [`ABI_MAJOR`]; any `abi_minor` goes with any other. Structs only grow at the
-//!   end, and `struct_size` says how far the other side may read. The ABI number does not follow crate versions.
+//!   end, and `struct_size` says how far the other side may read: what came with a later minor (its description says
+//!   which) is there only if `struct_size` reaches its end. The ABI number does not follow crate versions.
 //! - **Ownership.** No memory ever changes owner. What the host passes lives until the call returns; a plugin that
 //!   needs it longer copies it. What a plugin passes to a callback lives until the callback returns; the host copies
 //!   it. The score matrix is the host's. Only the pointer from [`LundianEntry::create`] is the plugin's, and it goes
@@ -26,8 +27,8 @@ pub const HEADER: &str = include_str!("../include/lundian.h");
 pub const MAGIC: u64 = u64::from_le_bytes(*b"LUNDIAN\0");
 /// Number that host and plugin must share.
 pub const ABI_MAJOR: u16 = 1;
-/// Number that grows with every addition; host and plugin may differ in it.
-pub const ABI_MINOR: u16 = 0;
+/// Number that grows with every addition; host and plugin may differ in it. 1: [`LundianHost::role`].
+pub const ABI_MINOR: u16 = 1;
 
 /// Name of the one exported function, an [`EntryFn`].
 pub const ENTRY_SYMBOL: &str = "lundian_plugin";
@@ -47,6 +48,17 @@ pub const STATUS_MODEL: i32 = 4;
 
 /// [`LundianBatch::flags`]: evidence is wanted.
 pub const BATCH_EVIDENCE: u32 = 1;
+
+/// Number of roles that a paragraph may have: scores of roles are at the indices `ROLE_EXPLANATION` to `ROLE_OTHER`.
+pub const ROLES: usize = 4;
+/// It says what is the case and why.
+pub const ROLE_EXPLANATION: usize = 0;
+/// It gives data, a case, a story.
+pub const ROLE_EVIDENCE: usize = 1;
+/// It says what should be done.
+pub const ROLE_REMEDY: usize = 2;
+/// None of the others: framing, transition, greeting.
+pub const ROLE_OTHER: usize = 3;
 
 /// Level of a log line: something is lost.
 pub const LOG_ERROR: u32 = 1;
@@ -144,7 +156,27 @@ pub struct LundianHost {
     /// Not 0 once nobody waits for the answer any more; a slow plugin asks now and then, and returns
     /// [`STATUS_CANCELLED`].
     pub cancelled: unsafe extern "C" fn(context: *mut c_void) -> u32,
+    /// Since 1.1: a host of 1.0 ends before it, see [`role_of`](Self::role_of). `classify` only: how likely each role
+    /// of paragraph `row` is: [`ROLES`] scores in [0, 1], of sum 1. A later call for the same row replaces the former;
+    /// a plugin that knows nothing of roles never calls it.
+    pub role: RoleFn,
 }
+
+impl LundianHost {
+    /// The callback [`role`](Self::role), if the host is new enough to have it.
+    ///
+    /// # Safety
+    /// `host` points to as many bytes as its `struct_size` says, 1.0's at least. They need not be a whole
+    /// [`LundianHost`], so there may be no reference to one.
+    pub unsafe fn role_of(host: *const Self) -> Option<RoleFn> {
+        const END: usize = std::mem::offset_of!(LundianHost, role) + size_of::<RoleFn>();
+        // SAFETY: each member is read in its place, and this one only where the host reaches to its end.
+        unsafe { ((&raw const (*host).struct_size).read() as usize >= END).then(|| (&raw const (*host).role).read()) }
+    }
+}
+
+/// [`LundianHost::role`].
+pub type RoleFn = unsafe extern "C" fn(context: *mut c_void, row: usize, scores: *const f32);
 
 /// [`LundianEntry::create`].
 pub type CreateFn = unsafe extern "C" fn(

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+use std::ffi::c_void;
 use std::fmt::Write as _;
 use std::mem::offset_of;
 use std::process::Command;
@@ -61,7 +62,7 @@ fn header_and_structs_agree() {
     layout!(facts, LundianStrings { len, offsets, data });
     layout!(facts, LundianTaxonomy { struct_size, reserved, slugs, json });
     layout!(facts, LundianBatch { struct_size, flags, text, prev, heading, title });
-    layout!(facts, LundianHost { struct_size, reserved, context, evidence, fail_row, error, log, cancelled });
+    layout!(facts, LundianHost { struct_size, reserved, context, evidence, fail_row, error, log, cancelled, role });
     layout!(
         facts,
         LundianEntry { magic, struct_size, abi_major, abi_minor, manifest, create, classify, destroy, extension }
@@ -78,19 +79,63 @@ fn header_and_structs_agree() {
         LUNDIAN_CONFIG = STATUS_CONFIG,
         LUNDIAN_MODEL = STATUS_MODEL,
         LUNDIAN_BATCH_EVIDENCE = BATCH_EVIDENCE,
+        LUNDIAN_ROLE_EXPLANATION = ROLE_EXPLANATION,
+        LUNDIAN_ROLE_EVIDENCE = ROLE_EVIDENCE,
+        LUNDIAN_ROLE_REMEDY = ROLE_REMEDY,
+        LUNDIAN_ROLE_OTHER = ROLE_OTHER,
+        LUNDIAN_ROLES = ROLES,
         LUNDIAN_LOG_ERROR = LOG_ERROR,
         LUNDIAN_LOG_WARN = LOG_WARN,
         LUNDIAN_LOG_INFO = LOG_INFO,
         LUNDIAN_LOG_DEBUG = LOG_DEBUG,
     );
     facts.text("LUNDIAN_EXTENSION_THRESHOLDS", EXTENSION_THRESHOLDS);
+    for host in hosts() {
+        let (size, has) = (host.struct_size, role_of(&host).is_some());
+        let in_c = format!("LUNDIAN_HOST_HAS(&(LundianHost){{.struct_size = {size}}}, role)");
+        facts.number(&format!("role in {size} bytes"), &in_c, has.into());
+    }
 
     assert_eq!(printed_by(&facts.program), facts.expected);
     // Every #define of the header was asked for above, so that a new one cannot be forgotten here.
     for line in HEADER.lines().filter(|l| l.starts_with("#define LUNDIAN_")) {
-        let name = line.split_whitespace().nth(1).unwrap();
+        let name = line.split([' ', '(']).nth(1).unwrap();
         assert!(facts.program.contains(name) || ["LUNDIAN_H", "LUNDIAN_EXPORT"].contains(&name), "{name}");
     }
+}
+
+/// Hosts that end at `cancelled`, as in ABI 1.0, within `role`, at its end, and behind it.
+fn hosts() -> [LundianHost; 4] {
+    unsafe extern "C" fn evidence(_: *mut c_void, _: usize, _: usize, _: usize, _: usize, _: f32) {}
+    unsafe extern "C" fn fail_row(_: *mut c_void, _: usize, _: LundianStr) {}
+    unsafe extern "C" fn error(_: *mut c_void, _: i32, _: LundianStr) {}
+    unsafe extern "C" fn log(_: *mut c_void, _: u32, _: LundianStr) {}
+    unsafe extern "C" fn cancelled(_: *mut c_void) -> u32 {
+        0
+    }
+    unsafe extern "C" fn role(_: *mut c_void, _: usize, _: *const f32) {}
+    let (start, end) = (offset_of!(LundianHost, role) as u32, size_of::<LundianHost>() as u32);
+    [start, end - 1, end, end + 8].map(|struct_size| LundianHost {
+        struct_size,
+        reserved: 0,
+        context: std::ptr::null_mut(),
+        evidence,
+        fail_row,
+        error,
+        log,
+        cancelled,
+        role,
+    })
+}
+
+fn role_of(host: &LundianHost) -> Option<RoleFn> {
+    // SAFETY: whatever its size says, the host is whole.
+    unsafe { LundianHost::role_of(host) }
+}
+
+#[test]
+fn a_host_has_the_callback_that_it_reaches_to_the_end_of() {
+    assert_eq!(hosts().map(|host| role_of(&host).is_some()), [false, false, true, true]);
 }
 
 /// Compiles `statements` against the header with the system's C compiler, and runs them.

@@ -44,6 +44,7 @@
 //! # What a plugin promises
 //!
 //! - Scores are in [0, 1]; a thesis that it has no opinion on is left alone (NaN), which is not the same as 0.
+//! - Roles, if it knows them ([`Output::set_role`]), are [`RoleScores`]: in the order of [`Role::ALL`], of sum 1.
 //! - Evidence is in bytes of [`Unit::text`] as it came in, on character boundaries, with a weight in [0, 1].
 //! - The answer for a paragraph depends on that paragraph and its context only: not on how paragraphs are batched, nor
 //!   on the number of threads. `classify` may run on several threads at once.

@@ -89,14 +89,26 @@ impl Bench {
             let single = self.classify::<P>(&[text]).unwrap_or_else(|e| panic!("paragraph {row} on its own: {e}"));
             assert_close(whole.row(row), single.row(0), || format!("paragraph {row}, in a batch and on its own"));
             assert_close(whole.row(row), through.row(row), || format!("paragraph {row}, through the C border"));
+            assert_close(role(&whole, row), role(&single, 0), || {
+                format!("role of paragraph {row}, in a batch and on its own")
+            });
+            assert_close(role(&whole, row), role(&through, row), || {
+                format!("role of paragraph {row}, through the C border")
+            });
         }
         assert_eq!(whole.evidence, through.evidence, "evidence, through the C border");
         assert_eq!(whole.failures, through.failures, "failures, through the C border");
     }
 }
 
+/// How likely each role of a paragraph is; nothing if the plugin does not say.
+fn role(out: &Output, row: usize) -> &[f32] {
+    out.role(row).map_or(&[], |scores| scores)
+}
+
 fn assert_close(a: &[f32], b: &[f32], what: impl Fn() -> String) {
-    let close = a.iter().zip(b).all(|(a, b)| (a.is_nan() && b.is_nan()) || (a - b).abs() <= TOLERANCE);
+    let close =
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a.is_nan() && b.is_nan()) || (a - b).abs() <= TOLERANCE);
     assert!(close, "{}: {a:?} and {b:?}", what());
 }
 

@@ -8,10 +8,16 @@ use lundian_plugin::border::{Entry, EntryError, Foreign, Level, abi, entry};
 use lundian_plugin::serde_json::{Value, json};
 use lundian_plugin::testing::Bench;
 use lundian_plugin::{
-    Batch, Cancel, Classifier, ClassifierError, Evidence, Failure, Output, Plugin, Setup, Taxonomy, Thresholds, Unit,
+    Batch, Cancel, Classifier, ClassifierError, Evidence, Failure, Output, Plugin, Role, RoleScores, Setup, Taxonomy,
+    Thresholds, Unit,
 };
 
-/// Does what its setting `act` says to paragraphs that contain 毒, and scores the others by their length.
+/// Not rounded, so that every bit counts.
+const ROLE_WORDS: [(&str, RoleScores); 3] =
+    [("应该", [0.1, 0.2, 0.6, 0.1]), ("据", [1.0 / 3.0, 1.0 / 3.0, 0.0, 1.0 / 3.0]), ("好", [1.0, 0.0, 0.0, 0.0])];
+
+/// Does what its setting `act` says to paragraphs that contain 毒, and scores the others by their length. It knows the
+/// role of those that contain 应该, 据 or 好.
 struct Actor {
     act: String,
     dir: String,
@@ -42,12 +48,20 @@ impl Classifier for Actor {
             if batch.evidence && !unit.text.is_empty() {
                 out.add_evidence(row, 1, 0..unit.text.chars().next().unwrap().len_utf8(), 0.5);
             }
+            for (word, scores) in ROLE_WORDS {
+                if unit.text.contains(word) {
+                    out.set_role(row, scores);
+                }
+            }
             if unit.text.contains('毒') {
                 match self.act.as_str() {
                     "fail" => out.fail(row, "poisoned\n\x1b[31m"),
                     "panic" => panic!("on paragraph {row}"),
                     "infinite" => out.set(row, 0, f32::INFINITY),
                     "inside a character" => out.add_evidence(row, 0, 1..2, 0.5),
+                    "role of sum 2" => out.set_role(row, [0.5; 4]),
+                    "role by batch" if batch.len() > 1 => out.set_role(row, ROLE_WORDS[0].1),
+                    "role by batch" => {}
                     "no such thesis" => out.add_evidence(row, 999, 0..3, 0.5),
                     "no such row" => out.add_evidence(999, 0, 0..3, 0.5),
                     "replace" => *out = Output::new(1, 1),
@@ -89,12 +103,18 @@ fn answer(act: &str, texts: &[&str]) -> Result<Output, ClassifierError> {
     Ok(out)
 }
 
+fn roles(out: &Output) -> Vec<Option<RoleScores>> {
+    (0..out.rows()).map(|row| out.role(row).copied()).collect()
+}
+
 #[test]
-fn scores_context_and_evidence_cross_the_border_unchanged() {
+fn scores_context_evidence_and_roles_cross_the_border_unchanged() {
     let units = [
         Unit { text: "产能过剩\0😀", prev: "前", heading: "heading", title: "题目" },
         Unit::default(),
         Unit { text: "a", ..Unit::default() },
+        Unit { text: "应该", ..Unit::default() },
+        Unit { text: "数据", ..Unit::default() },
     ];
     let taxonomy = Taxonomy::china_economy();
     for batch in [Batch::new(&units), Batch::new(&units).without_evidence(), Batch::new(&[])] {
@@ -106,8 +126,18 @@ fn scores_context_and_evidence_cross_the_border_unchanged() {
         assert_eq!(bits(&here), bits(&there));
         assert_eq!(here.evidence, there.evidence);
         assert_eq!(there.evidence.is_empty(), !batch.evidence || batch.is_empty());
+        assert_eq!(roles(&here), roles(&there));
+        let likeliest: Vec<Role> = roles(&there).iter().flatten().map(Role::likeliest).collect();
+        assert_eq!(likeliest, if batch.is_empty() { vec![] } else { vec![Role::Remedy, Role::Explanation] });
     }
-    Bench::with_settings(json!({ "act": "fail" })).assert_conforms::<Actor>(&["甲", "乙", "", "丙丁"]);
+    let texts = ["甲", "乙", "", "应该", "丙丁", "数据"];
+    Bench::with_settings(json!({ "act": "fail" })).assert_conforms::<Actor>(&texts);
+}
+
+#[test]
+#[should_panic(expected = "role of paragraph 1, in a batch and on its own")]
+fn roles_that_depend_on_the_batch_do_not_conform() {
+    Bench::with_settings(json!({ "act": "role by batch" })).assert_conforms::<Actor>(&["好", "毒"]);
 }
 
 #[test]
@@ -138,11 +168,13 @@ fn a_wrong_row_fails_alone() {
         ("infinite", "outside [0, 1]"),
         ("inside a character", "inside a character"),
         ("no such thesis", "thesis 999 of 22"),
+        ("role of sum 2", "4 numbers in [0, 1] of sum 1"),
     ] {
         let out = answer(act, &["好", "毒药", "好的"]).unwrap();
         assert_eq!([out.row(0)[1], out.row(2)[1]], [0.01, 0.02], "{act}");
         assert!(out.row(1).iter().all(|s| s.is_nan()), "{act}");
         assert_eq!(out.evidence.iter().map(|e| e.row).collect::<Vec<_>>(), [0, 2], "{act}");
+        assert_eq!(roles(&out), [Some(ROLE_WORDS[2].1), None, Some(ROLE_WORDS[2].1)], "{act}");
         assert_eq!(out.failures.len(), 1, "{act}");
         assert!(out.failures[0].reason.contains(reason), "{act}: {}", out.failures[0].reason);
     }
@@ -179,8 +211,9 @@ fn every_wrong_entry_has_its_own_error() {
     assert_eq!(error(&|e| e.manifest = abi::LundianStr { data: b"\xff".as_ptr(), len: 1 }), EntryError::Manifest);
     // SAFETY: null is what is asked about.
     assert_eq!(unsafe { Entry::check(std::ptr::null()) }.map(|_| ()), Err(EntryError::Null));
-    // A plugin built for a later minor, with a longer entry, is welcome.
+    // A plugin built for a later minor, with a longer entry, is welcome, and so is one of the first.
     assert_eq!(check(&|e| (e.abi_minor, e.struct_size) = (9, e.struct_size + 64)).unwrap(), 9);
+    assert_eq!(check(&|e| (e.abi_minor, e.struct_size) = (0, abi::ENTRY_SIZE_1_0)).unwrap(), 0);
 }
 
 /// A plugin in C can do what no Rust plugin can; here it is played by bare functions.
@@ -196,7 +229,11 @@ mod rude {
         _: abi::LundianStr,
     ) -> *mut c_void {
         // SAFETY: the host is the one of this call.
-        unsafe { ((*host).log)((*host).context, abi::LOG_WARN, abi::LundianStr::new("hello\nthere")) };
+        unsafe {
+            ((*host).log)((*host).context, abi::LOG_WARN, abi::LundianStr::new("hello\nthere"));
+            // There are no paragraphs yet.
+            ((*host).role)((*host).context, 0, [1.0, 0.0, 0.0, 0.0].as_ptr());
+        }
         host.cast_mut().cast()
     }
 
@@ -223,6 +260,42 @@ mod rude {
             // SAFETY: the host is the one of this call.
             unsafe { ((*host).evidence)((*host).context, 0, 0, 0, 1, 1.0) };
         }
+        abi::STATUS_OK
+    }
+
+    unsafe extern "C" fn roles(
+        _: *mut c_void,
+        host: *const abi::LundianHost,
+        _: *const abi::LundianBatch,
+        _: *mut f32,
+    ) -> i32 {
+        let [first, second] = [[1.0_f32, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+        let mut odd = [0_u8; 17];
+        for (place, byte) in odd[1..].iter_mut().zip(second.iter().flat_map(|s| s.to_ne_bytes())) {
+            *place = byte;
+        }
+        // SAFETY: the host is the one of this call.
+        unsafe {
+            let (role, context) = ((*host).role, (*host).context);
+            role(context, 0, first.as_ptr());
+            role(context, 0, second.as_ptr());
+            role(context, 0, std::ptr::null());
+            role(context, 1, odd[1..].as_ptr().cast());
+            role(context, 2, first.as_ptr());
+            ((*host).fail_row)(context, 2, abi::LundianStr::EMPTY);
+            role(context, 2, first.as_ptr());
+        }
+        abi::STATUS_OK
+    }
+
+    unsafe extern "C" fn role_of_no_row(
+        _: *mut c_void,
+        host: *const abi::LundianHost,
+        batch: *const abi::LundianBatch,
+        _: *mut f32,
+    ) -> i32 {
+        // SAFETY: the host and the batch are those of this call.
+        unsafe { ((*host).role)((*host).context, (*batch).text.len, [1.0, 0.0, 0.0, 0.0].as_ptr()) };
         abi::STATUS_OK
     }
 
@@ -262,8 +335,134 @@ mod rude {
         };
         assert!(classify(too_many_rows).contains("too many rows"));
         assert!(classify(evidence_without_end).contains("more pieces of evidence"));
+        assert!(classify(role_of_no_row).contains("gave a role to paragraph 1 of a batch of 1"));
         assert!(classify(no_reason).contains("did not say why"));
         assert_eq!(lines.lock().unwrap()[0], (Level::Warn, "hello there".to_owned()));
+    }
+
+    #[test]
+    fn the_last_role_counts_and_failed_paragraphs_have_none() {
+        let taxonomy = Taxonomy::china_economy();
+        let setup = Setup::new(&taxonomy, &Value::Null);
+        let plugin = Foreign::create(entry(roles), &setup, Arc::new(|_, _| {})).unwrap();
+        let mut out = Output::new(4, 22);
+        plugin.classify(&Batch::new(&[Unit::default(); 4]), &mut out).unwrap();
+        let remedy = Some([0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(super::roles(&out), [remedy, remedy, None, None]);
+        assert_eq!(out.failures.iter().map(|f| f.row).collect::<Vec<_>>(), [2]);
+    }
+}
+
+/// A host of ABI 1.0, whose [`abi::LundianHost`] ends at `cancelled`.
+mod old_host {
+    use std::cell::RefCell;
+    use std::ffi::c_void;
+
+    use super::*;
+
+    #[repr(C)]
+    struct Host1_0 {
+        struct_size: u32,
+        reserved: u32,
+        context: *mut c_void,
+        evidence: unsafe extern "C" fn(*mut c_void, usize, usize, usize, usize, f32),
+        fail_row: unsafe extern "C" fn(*mut c_void, usize, abi::LundianStr),
+        error: unsafe extern "C" fn(*mut c_void, i32, abi::LundianStr),
+        log: unsafe extern "C" fn(*mut c_void, u32, abi::LundianStr),
+        cancelled: unsafe extern "C" fn(*mut c_void) -> u32,
+    }
+
+    /// The old host, and what happens to lie behind it: where a new one has `role`.
+    #[repr(C)]
+    struct Memory {
+        host: Host1_0,
+        behind: unsafe extern "C" fn(*mut c_void, usize, *const f32),
+    }
+
+    #[derive(Default)]
+    struct Seen {
+        evidence: usize,
+        errors: Vec<i32>,
+        behind: usize,
+    }
+
+    fn seen(context: *mut c_void, note: impl FnOnce(&mut Seen)) {
+        // SAFETY: the context is the one of `old_host` below, for as long as the plugin is asked.
+        note(&mut unsafe { &*context.cast::<RefCell<Seen>>() }.borrow_mut());
+    }
+
+    unsafe extern "C" fn evidence(context: *mut c_void, _: usize, _: usize, _: usize, _: usize, _: f32) {
+        seen(context, |s| s.evidence += 1);
+    }
+    unsafe extern "C" fn fail_row(_: *mut c_void, _: usize, _: abi::LundianStr) {}
+    unsafe extern "C" fn error(context: *mut c_void, status: i32, _: abi::LundianStr) {
+        seen(context, |s| s.errors.push(status));
+    }
+    unsafe extern "C" fn log(_: *mut c_void, _: u32, _: abi::LundianStr) {}
+    unsafe extern "C" fn cancelled(_: *mut c_void) -> u32 {
+        0
+    }
+    unsafe extern "C" fn behind(context: *mut c_void, _: usize, _: *const f32) {
+        seen(context, |s| s.behind += 1);
+    }
+
+    #[test]
+    fn a_new_plugin_says_to_an_old_host_what_that_knows() {
+        let context = RefCell::<Seen>::default();
+        let host = Host1_0 {
+            struct_size: size_of::<Host1_0>() as u32,
+            reserved: 0,
+            context: (&raw const context).cast_mut().cast(),
+            evidence,
+            fail_row,
+            error,
+            log,
+            cancelled,
+        };
+        let memory = Memory { host, behind };
+        let host: *const abi::LundianHost = (&raw const memory).cast();
+        let (taxonomy, entry) = (Taxonomy::china_economy(), super::entry::<Actor>(""));
+        let json = taxonomy.to_json();
+        let (said, none) = ("应该", "");
+        let offsets = [said, none].map(|text| [0, text.len() as i64]);
+        let [said, none] = [(said, &offsets[0]), (none, &offsets[1])].map(|(text, offsets)| abi::LundianStrings {
+            len: 1,
+            offsets: offsets.as_ptr(),
+            data: text.as_ptr(),
+        });
+        let taxonomy = abi::LundianTaxonomy {
+            struct_size: size_of::<abi::LundianTaxonomy>() as u32,
+            reserved: 0,
+            slugs: none,
+            json: abi::LundianStr::new(&json),
+        };
+        let batch = abi::LundianBatch {
+            struct_size: size_of::<abi::LundianBatch>() as u32,
+            flags: abi::BATCH_EVIDENCE,
+            text: said,
+            prev: none,
+            heading: none,
+            title: none,
+        };
+        let mut scores = [f32::NAN; 22];
+        let create = |settings: &'static str| {
+            let (settings, dir) = (abi::LundianStr::new(settings), abi::LundianStr::EMPTY);
+            // SAFETY: everything that is passed lives until the call returns.
+            unsafe { entry.create.unwrap()(host, &taxonomy, settings, dir) }
+        };
+        assert!(create(r#"{"act": "no model"}"#).is_null());
+        let instance = create("{}");
+        // SAFETY: as above; the instance is made, and destroyed once.
+        let status = unsafe {
+            let status = entry.classify.unwrap()(instance, host, &batch, scores.as_mut_ptr());
+            entry.destroy.unwrap()(instance);
+            status
+        };
+        assert_eq!((status, scores[1]), (abi::STATUS_OK, 0.02));
+        let seen = context.take();
+        assert_eq!((seen.evidence, seen.errors, seen.behind), (1, vec![abi::STATUS_MODEL], 0));
+        // The same plugin gives a role to a host that reaches further.
+        assert_eq!(roles(&answer("fail", &["应该"]).unwrap()), [Some(ROLE_WORDS[0].1)]);
     }
 }
 

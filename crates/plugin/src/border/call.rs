@@ -15,7 +15,7 @@ use lundian_abi::{
 use serde_json::Value;
 
 use super::{Column, Level, bytes, error_of};
-use crate::{Batch, Cancel, Classifier, ClassifierError, Evidence, Failure, Output, Setup, Thresholds};
+use crate::{Batch, Cancel, Classifier, ClassifierError, Evidence, Failure, Output, RoleScores, Setup, Thresholds};
 
 /// Receives the lines of a plugin's log.
 pub type Log = Arc<dyn Fn(Level, &str) + Send + Sync>;
@@ -243,6 +243,14 @@ impl Classifier for Foreign {
                 out.failures.push(Failure { row, reason });
             }
         }
+        if let Some(row) = answer.role_lost {
+            return Err(format!("the plugin gave a role to paragraph {row} of a batch of {}", units.len()).into());
+        }
+        for (row, role) in answer.roles.into_iter().enumerate() {
+            if let Some(role) = role.filter(|_| !failed[row]) {
+                out.set_role(row, role);
+            }
+        }
         out.evidence.retain(|e| !failed.get(e.row).is_some_and(|failed| *failed));
         out.fail_broken_rows(|row| units[row].text).map_err(|e| format!("the plugin's answer is wrong: {e}").into())
     }
@@ -264,6 +272,10 @@ impl Drop for Foreign {
 struct Answer {
     evidence: Vec<Evidence>,
     spans_lost: bool,
+    /// By row; empty until one comes.
+    roles: Vec<Option<RoleScores>>,
+    /// A row that got a role and is not there.
+    role_lost: Option<usize>,
     failures: Vec<(usize, String)>,
     error: Option<(i32, String)>,
 }
@@ -294,6 +306,7 @@ impl<'a> Call<'a> {
             error: Self::report,
             log: Self::log_line,
             cancelled: Self::cancelled,
+            role: Self::role,
         }
     }
 
@@ -369,6 +382,23 @@ impl<'a> Call<'a> {
         // SAFETY: plugins pass back the context that they were given.
         let call = unsafe { &*context.cast::<Call<'_>>() };
         u32::from(call.cancel.is_cancelled())
+    }
+
+    unsafe extern "C" fn role(context: *mut c_void, row: usize, scores: *const f32) {
+        if scores.is_null() {
+            return;
+        }
+        // SAFETY: plugins pass back the context that they were given, and as many scores as there are roles.
+        unsafe {
+            let scores: RoleScores = scores.cast::<RoleScores>().read_unaligned();
+            Self::with(context, |call, answer| {
+                answer.roles.resize(call.rows, None);
+                match answer.roles.get_mut(row) {
+                    Some(role) => *role = Some(scores),
+                    None => answer.role_lost = Some(row),
+                }
+            });
+        }
     }
 }
 

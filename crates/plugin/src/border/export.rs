@@ -100,12 +100,18 @@ unsafe extern "C" fn classify<P: Plugin>(
         match answer {
             Ok(out) => {
                 std::ptr::copy_nonoverlapping(out.scores().as_ptr(), scores, out.scores().len());
-                let host = &*host;
+                let context = (*host).context;
                 for e in &out.evidence {
-                    (host.evidence)(host.context, e.row, e.thesis, e.range.start, e.range.end, e.weight);
+                    ((*host).evidence)(context, e.row, e.thesis, e.range.start, e.range.end, e.weight);
                 }
                 for f in &out.failures {
-                    (host.fail_row)(host.context, f.row, LundianStr::new(&f.reason));
+                    ((*host).fail_row)(context, f.row, LundianStr::new(&f.reason));
+                }
+                // An older host has no use for roles.
+                if let Some(send) = LundianHost::role_of(host) {
+                    for (row, scores) in (0..out.rows()).filter_map(|row| Some((row, out.role(row)?))) {
+                        send(context, row, scores.as_ptr());
+                    }
                 }
                 abi::STATUS_OK
             }

@@ -18,7 +18,16 @@ pub use export::entry;
 pub use lundian_abi as abi;
 use lundian_abi::{LundianStr, LundianStrings};
 
-use crate::ClassifierError;
+use crate::{ClassifierError, Role};
+
+/// The border and `lundian-core` have the same roles, in the same order.
+const _: () = {
+    assert!(Role::ALL.len() == abi::ROLES);
+    assert!(matches!(Role::ALL[abi::ROLE_EXPLANATION], Role::Explanation));
+    assert!(matches!(Role::ALL[abi::ROLE_EVIDENCE], Role::Evidence));
+    assert!(matches!(Role::ALL[abi::ROLE_REMEDY], Role::Remedy));
+    assert!(matches!(Role::ALL[abi::ROLE_OTHER], Role::Other));
+};
 
 /// How much a line of a plugin's log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
