@@ -112,6 +112,11 @@ impl Output {
         self.roles.get(row)?.as_ref()
     }
 
+    /// What [`role`](Self::role) says of every row; may be empty where no row has one.
+    pub fn roles(&self) -> &[Option<RoleScores>] {
+        &self.roles
+    }
+
     /// Says how likely each role of a paragraph is, see [`RoleScores`].
     ///
     /// # Panics

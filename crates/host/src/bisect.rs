@@ -122,6 +122,11 @@ impl<A: Attempt> Classifier for Bisect<A> {
 fn copy_rows(part: Output, start: usize, whole: &mut Output) {
     let theses = whole.theses();
     whole.scores_mut()[start * theses..(start + part.rows()) * theses].copy_from_slice(part.scores());
+    for (row, role) in part.roles().iter().enumerate() {
+        if let Some(scores) = role {
+            whole.set_role(start + row, *scores);
+        }
+    }
     whole.evidence.extend(part.evidence.into_iter().map(|mut e| {
         e.row += start;
         e
@@ -136,7 +141,7 @@ fn copy_rows(part: Output, start: usize, whole: &mut Output) {
 mod tests {
     use std::sync::Mutex;
 
-    use lundian_core::Unit;
+    use lundian_core::{RoleScores, Unit};
 
     use super::*;
 
@@ -156,7 +161,11 @@ mod tests {
             }
             let mut out = Output::new(part.len(), 2);
             for (row, unit) in part.units.iter().enumerate() {
-                out.set(row, 0, unit.text.parse().unwrap());
+                let number: u16 = unit.text.parse().unwrap();
+                out.set(row, 0, number.into());
+                if number % 2 == 1 {
+                    out.set_role(row, role(number));
+                }
                 out.add_evidence(row, 0, 0..1, 1.0);
             }
             Ok(out)
@@ -165,6 +174,11 @@ mod tests {
         fn thresholds(&self) -> Thresholds {
             Thresholds::default()
         }
+    }
+
+    /// The role of an odd number.
+    fn role(number: u16) -> RoleScores {
+        [f32::from(number) / 64.0, 0.0, 0.0, 1.0 - f32::from(number) / 64.0]
     }
 
     fn numbers(n: usize) -> Vec<String> {
@@ -188,6 +202,7 @@ mod tests {
             let lost = failed.contains(&row);
             assert_eq!(out.row(row)[0].is_nan(), lost);
             assert!(lost || out.row(row)[0] == row as f32);
+            assert_eq!(out.role(row).copied(), (!lost && row % 2 == 1).then(|| role(row as u16)));
             assert_eq!(out.evidence.iter().filter(|e| e.row == row).count(), usize::from(!lost));
         }
         // Two searches of five levels each, two questions a level, share the first.

@@ -163,6 +163,13 @@ pub(crate) fn difference(a: &Output, b: &Output) -> Option<String> {
         let (row, thesis) = (i / a.theses(), i % a.theses());
         return Some(format!("paragraph {row} gets {} and {} for thesis {thesis}", a.scores()[i], b.scores()[i]));
     }
+    for row in 0..a.rows() {
+        // Nothing where it has no role.
+        let [a, b] = [a, b].map(|o| o.role(row).map_or(&[][..], |scores| scores));
+        if a.len() != b.len() || a.iter().zip(b).any(differ) {
+            return Some(format!("the role of paragraph {row} is scored {a:?} and {b:?}"));
+        }
+    }
     let spans = |o: &Output| {
         let mut spans: Vec<_> = o.evidence.iter().map(|e| (e.row, e.thesis, e.range.start, e.range.end)).collect();
         spans.sort_unstable();
@@ -184,6 +191,9 @@ fn same_alone(pool: &Pool, units: &[Unit<'_>], whole: &Output) -> Result<(), Str
         let alone = judged(pool, &Batch::new(std::slice::from_ref(unit)))?;
         let mut in_batch = Output::new(1, whole.theses());
         in_batch.scores_mut().copy_from_slice(whole.row(row));
+        if let Some(role) = whole.role(row) {
+            in_batch.set_role(0, *role);
+        }
         in_batch.evidence = whole.evidence.iter().filter(|e| e.row == row).cloned().collect();
         in_batch.evidence.iter_mut().for_each(|e| e.row = 0);
         same(&format!("paragraph {row} of a batch, and on its own"), &in_batch, &alone)?;

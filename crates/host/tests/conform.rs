@@ -43,7 +43,7 @@ fn run(name: &str, manifest: &str, settings: &Value, only: &[&str]) -> Vec<Check
 
 #[test]
 fn a_good_plugin_passes_every_check() {
-    let settings = json!({ "keywords": { "a-thesis": ["毒", "例子"] } });
+    let settings = json!({ "keywords": { "a-thesis": ["毒", "例子"] }, "roles": { "evidence": ["例子", "。"] } });
     let results = run("keyword", KEYWORD, &settings, &[]);
     assert_eq!(results.len(), CHECKS.len());
     for result in results {
@@ -56,6 +56,7 @@ fn a_bad_plugin_fails_the_check_that_is_about_it() {
     for (behaviour, check, detail) in [
         ("abort", "one-row", "its process aborted (SIGABRT)"),
         ("error", "batch-equals-single", "I return an error"),
+        ("roles-by-batch", "batch-equals-single", "the role of paragraph 0 is scored [1.0, 0.0, 0.0, 0.0] and []"),
         ("infinite", "determinism", "paragraph 0 failed: score inf"),
         ("evidence-inside-character", "evidence", "paragraph 0 failed: evidence 1..15"),
         ("sleep", "cancel", "after it was told to stop: ask `cancelled` every now and then"),

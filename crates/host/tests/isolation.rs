@@ -105,7 +105,8 @@ fn bits(out: &Output) -> Vec<u32> {
 #[test]
 fn a_worker_answers_as_the_same_plugin_does_here() {
     let bench = Bench::new("keyword", KEYWORD);
-    let settings = json!({ "keywords": { "overcapacity": ["产能", "过剩"], "weak-demand": ["消费"] } });
+    let mut settings = json!({ "keywords": { "overcapacity": ["产能", "过剩"], "weak-demand": ["消费"] } });
+    settings["roles"] = json!({ "explanation": ["而", "天"], "evidence": ["过剩"], "remedy": ["不足", "气"] });
     let (here, there) = (bench.here(&settings).unwrap(), bench.load(&settings).unwrap());
     assert_eq!(here.thresholds(), there.thresholds());
     let long = "产能过剩。".repeat(20_000);
@@ -113,6 +114,8 @@ fn a_worker_answers_as_the_same_plugin_does_here() {
     for texts in [&texts[..], &[]] {
         let (a, b) = (bench.world.classify(&*here, texts).unwrap(), bench.world.classify(&*there, texts).unwrap());
         assert_eq!(bits(&a), bits(&b));
+        assert_eq!(a.roles(), b.roles());
+        assert_eq!(b.roles().iter().flatten().count(), if texts.is_empty() { 0 } else { 4 });
         assert_eq!((a.evidence, a.failures), (b.evidence, b.failures));
     }
     let wrong = json!({ "keywords": { "nonsense": [] } });
@@ -165,6 +168,7 @@ fn wrong_answers_cost_the_paragraph_that_they_are_about() {
         ("not-a-number", "score NaN"),
         ("infinite", "score inf for paragraph 3, thesis 0 is outside [0, 1]"),
         ("huge", "score 1000000000000000000000000000000 for paragraph 3, thesis 0 is outside [0, 1]"),
+        ("roles-of-sum-two", "roles of paragraph 3 are scored [0.5, 0.5, 0.5, 0.5], which is not 4 numbers"),
         ("evidence-outside", "evidence 0..10 in paragraph 3 is empty, outside its 9 bytes or inside a character"),
         ("evidence-inside-character", "evidence 1..9 in paragraph 3 is empty"),
         ("evidence-for-unknown-thesis", "evidence in paragraph 3 for thesis 22 of 22"),

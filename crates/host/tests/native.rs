@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use keyword::Keyword;
-use lundian_core::{Evidence, Setup, Thresholds};
+use lundian_core::{Evidence, Output, Role, Setup, Thresholds};
 use lundian_host::{Candidate, Found, HostError, MANIFEST_FILE, State, Trust, discover};
 use lundian_plugin::Plugin as _;
 use serde_json::{Value, json};
@@ -34,9 +34,30 @@ fn a_plugin_in_c_labels_by_keyword_with_evidence() {
 }
 
 #[test]
+fn a_plugin_in_c_gives_roles_and_one_of_abi_1_0_works_without() {
+    let world = World::new();
+    let settings = json!({ "thesis": "overcapacity", "keyword": "过剩" });
+    let answer = |library: &[u8]| {
+        let found = world.add(&world.plugin(C_MANIFEST, library));
+        let plugin = world.load(&found, &settings).unwrap();
+        world.classify(&*plugin, &["产能过剩。", "天气"]).unwrap()
+    };
+    let new = answer(&world.c_plugin(&["-DROLE=LUNDIAN_ROLE_REMEDY"]));
+    assert_eq!([0, 1].map(|row| new.role(row).map(Role::likeliest)), [Some(Role::Remedy), None]);
+    // With the header as it was then: a shorter LundianHost, and the minor number 0.
+    let old = answer(&world.c_plugin_for("tests/plugins/c/abi-1.0", &[]));
+    assert_eq!([0, 1].map(|row| old.role(row)), [None, None]);
+    let bits = |out: &Output| out.scores().iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+    assert_eq!((bits(&new), new.evidence), (bits(&old), old.evidence));
+}
+
+#[test]
 fn a_rust_plugin_scores_the_same_linked_in_and_as_a_shared_library() {
     let world = World::new();
-    let settings = json!({ "keywords": { "overcapacity": ["产能", "过剩"], "weak-demand": ["消费"] } });
+    let settings = json!({
+        "keywords": { "overcapacity": ["产能", "过剩"], "weak-demand": ["消费"] },
+        "roles": { "explanation": ["而"], "remedy": ["不足", "费"], "other": ["天"] },
+    });
     let texts = ["产能过剩,过剩!", "消费不足而产能过剩", "", "天气\0😀", "消費"];
     let linked = Keyword::create(&Setup::new(&world.taxonomy, &settings)).unwrap();
     let here = world.classify(&linked, &texts).unwrap();
@@ -47,6 +68,8 @@ fn a_rust_plugin_scores_the_same_linked_in_and_as_a_shared_library() {
     assert_eq!(bits(here.scores()), bits(there.scores()));
     assert_eq!(here.evidence, there.evidence);
     assert_eq!(here.evidence.len(), 6);
+    assert_eq!(here.roles(), there.roles());
+    assert_eq!(here.role(1), Some(&[1.0 / 3.0, 0.0, 2.0 / 3.0, 0.0]));
     assert_eq!(loaded.thresholds(), Thresholds::uniform(0.1));
     // Two instances of one library do not get in each other's way.
     let other = world.load(&found, &Value::Null).unwrap();

@@ -2,7 +2,8 @@
  *
  *     cc -std=c11 -shared -fPIC -I crates/abi/include -o libckeyword.so tests/plugins/c/keyword.c
  *
- * Settings are JSON; to stay short, this reads just {"thesis":"SLUG","keyword":"WORD"}, in that order. */
+ * Settings are JSON; to stay short, this reads just {"thesis":"SLUG","keyword":"WORD"}, in that order. Built with
+ * -DROLE=LUNDIAN_ROLE_REMEDY or the like, it says that such paragraphs have that role. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,13 @@ static int32_t classify(void *instance, const LundianHost *host, const LundianBa
             size_t start = (size_t)(found - text);
             host->evidence(host->context, row, plugin->thesis, start, start + plugin->len, 1.0f);
         }
+#ifdef ROLE
+        if (found != NULL && LUNDIAN_HOST_HAS(host, role)) {
+            float roles[LUNDIAN_ROLES] = {0};
+            roles[ROLE] = 1.0f;
+            host->role(host->context, row, roles);
+        }
+#endif
     }
     return LUNDIAN_OK;
 }

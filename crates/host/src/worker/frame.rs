@@ -9,13 +9,13 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use lundian_core::{Batch, Evidence, Failure, Output, Thresholds, Unit};
+use lundian_core::{Batch, Evidence, Failure, Output, Role, RoleScores, Thresholds, Unit};
 use serde::{Deserialize, Serialize};
 
 /// What each side sends first: a name that never changes, and the version of everything that follows.
 pub const PREAMBLE: [u8; 8] = [b'l', b'u', b'n', b'd', b'w', b'k', VERSION.to_le_bytes()[0], VERSION.to_le_bytes()[1]];
 /// Version of the frames.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// Longest frame, in bytes.
 pub const MAX_FRAME: usize = 1 << 30;
 
@@ -106,6 +106,8 @@ pub enum FrameError {
 
 /// Bytes of a paragraph whose texts are all empty: their lengths.
 const UNIT_BYTES: usize = 16;
+/// Bytes of the scores of a paragraph's roles.
+const ROLE_BYTES: usize = size_of::<RoleScores>();
 
 const LOAD: u8 = 1;
 const CLASSIFY: u8 = 2;
@@ -191,10 +193,14 @@ impl FromWorker {
             Self::Pong => Ok(vec![1, 0, 0, 0, PONG]),
             Self::Log(level, line) => json_frame(LOG, &(level, line)),
             Self::Answer(out) => {
-                let mut w = Writer::new(ANSWER, out.scores().len() * 4 + out.evidence.len() * 28 + 16);
+                let roles = flat_roles(out);
+                let capacity = (out.scores().len() + roles.as_flattened().len()) * 4 + out.evidence.len() * 28 + 20;
+                let mut w = Writer::new(ANSWER, capacity);
                 w.number(out.rows());
                 w.number(out.theses());
                 w.floats(out.scores());
+                w.bytes(&[u8::from(!roles.is_empty())]);
+                w.floats(roles.as_flattened());
                 w.number(out.evidence.len());
                 for e in &out.evidence {
                     for n in [e.row, e.thesis, e.range.start, e.range.end] {
@@ -238,6 +244,18 @@ impl FromWorker {
                 for (score, bytes) in out.scores_mut().iter_mut().zip(scores.as_chunks().0) {
                     *score = f32::from_le_bytes(*bytes);
                 }
+                if r.flag()? {
+                    let roles = r.take(rows.checked_mul(ROLE_BYTES).ok_or(FrameError::Garbled)?)?;
+                    for (row, bytes) in roles.as_chunks::<ROLE_BYTES>().0.iter().enumerate() {
+                        let mut scores = RoleScores::default();
+                        for (score, bytes) in scores.iter_mut().zip(bytes.as_chunks().0) {
+                            *score = f32::from_le_bytes(*bytes);
+                        }
+                        if !scores.iter().all(|s| s.is_nan()) {
+                            out.set_role(row, scores);
+                        }
+                    }
+                }
                 for _ in 0..r.count(20)? {
                     let (row, thesis) = (r.number()?, r.number()?);
                     let range = r.number()?..r.number()?;
@@ -252,6 +270,14 @@ impl FromWorker {
         };
         r.end(message)
     }
+}
+
+/// The roles of every row, NaN for those without; nothing if no row has one.
+fn flat_roles(out: &Output) -> Vec<RoleScores> {
+    if out.roles().iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    out.roles().iter().map(|role| role.unwrap_or([f32::NAN; Role::ALL.len()])).collect()
 }
 
 fn batch_frame(tag: u8, how: u8, batch: &Batch<'_>) -> Result<Vec<u8>, FrameError> {
@@ -334,6 +360,14 @@ impl<'a> Reader<'a> {
 
     fn byte(&mut self) -> Result<u8, FrameError> {
         Ok(self.take(1)?[0])
+    }
+
+    fn flag(&mut self) -> Result<bool, FrameError> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(FrameError::Garbled),
+        }
     }
 
     fn number(&mut self) -> Result<usize, FrameError> {
@@ -504,13 +538,31 @@ mod tests {
         out
     }
 
+    fn answer_with_roles() -> Output {
+        let mut out = answer();
+        out.set_role(0, [0.125, 0.25, 0.5, 0.125]);
+        out
+    }
+
     #[test]
     fn answers_survive_the_way() {
-        let frame = only_frame(&FromWorker::Answer(answer()).encode().unwrap());
-        let FromWorker::Answer(read) = FromWorker::decode(&frame).unwrap() else { panic!() };
-        let bits = |o: &Output| o.scores().iter().map(|s| s.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&read), bits(&answer()));
-        assert_eq!((read.evidence, read.failures), (answer().evidence, answer().failures));
+        let frames = [answer(), answer_with_roles()].map(|answer| {
+            let frame = only_frame(&FromWorker::Answer(answer.clone()).encode().unwrap());
+            let FromWorker::Answer(read) = FromWorker::decode(&frame).unwrap() else { panic!() };
+            let bits = |o: &Output| o.scores().iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&read), bits(&answer));
+            assert_eq!([0, 1].map(|row| read.role(row)), [0, 1].map(|row| answer.role(row)));
+            assert_eq!((read.evidence, read.failures), (answer.evidence, answer.failures));
+            frame
+        });
+        // Two rows of four floats; who gives no role pays a byte.
+        assert_eq!(frames[1].len() - frames[0].len(), 32);
+        let mut silent = answer_with_roles();
+        silent.failures.clear();
+        silent.fail(0, "");
+        silent.fail(1, "poison");
+        let frame = FromWorker::Answer(silent).encode().unwrap();
+        assert!(frame.len() < frames[0].len(), "roles that failed take no room");
         for message in [
             FromWorker::Ready { thresholds: Some(Thresholds::uniform(0.25)) },
             FromWorker::Unusable("no".into()),
@@ -525,10 +577,18 @@ mod tests {
 
     #[test]
     fn garbage_is_refused_without_harm() {
-        let good = FromWorker::Answer(answer()).encode().unwrap();
-        for cut in 5..good.len() - 1 {
-            assert_eq!(FromWorker::decode(&good[4..cut]).unwrap_err(), FrameError::Garbled);
+        for good in [answer(), answer_with_roles()].map(|a| FromWorker::Answer(a).encode().unwrap()) {
+            for cut in 5..good.len() - 1 {
+                assert_eq!(FromWorker::decode(&good[4..cut]).unwrap_err(), FrameError::Garbled);
+            }
+            // Whether there are roles.
+            let mut bad = good.clone();
+            bad[4 + 1 + 8 + 6 * 4] = 2;
+            assert_eq!(FromWorker::decode(&bad[4..]).unwrap_err(), FrameError::Garbled);
         }
+        // Four thousand million rows without theses, whose roles would begin here: nothing is allocated for them.
+        let endless = [&[ANSWER][..], &[255; 4], &[0; 4], &[1], &[0; 64]].concat();
+        assert_eq!(FromWorker::decode(&endless).unwrap_err(), FrameError::Garbled);
         for frame in
             [&[][..], &[0], &[ANSWER], &[ANSWER, 255, 255, 255, 255, 255, 255, 255, 255], &[PONG, 0], &[READY, b'{']]
         {
@@ -558,8 +618,8 @@ mod tests {
         }
 
         #[test]
-        fn a_damaged_answer_is_refused_or_can_be_checked(at in 4_usize..60, flip in 1_u8..) {
-            let mut bytes = FromWorker::Answer(answer()).encode().unwrap();
+        fn a_damaged_answer_is_refused_or_can_be_checked(at in 4_usize..120, flip in 1_u8..) {
+            let mut bytes = FromWorker::Answer(answer_with_roles()).encode().unwrap();
             let at = at % (bytes.len() - 4) + 4;
             bytes[at] ^= flip;
             if let Ok(FromWorker::Answer(mut out)) = FromWorker::decode(&bytes[4..]) {

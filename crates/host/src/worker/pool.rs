@@ -203,6 +203,7 @@ mod tests {
         let answer = || {
             let mut out = Output::new(2, 1);
             out.scores_mut().copy_from_slice(&[0.5, 0.5]);
+            (0..2).for_each(|row| out.set_role(row, [0.0, 1.0, 0.0, 0.0]));
             out.evidence = vec![Evidence { row: 1, thesis: 0, range: 0..3, weight: 1.0 }];
             out.failures =
                 vec![Failure { row: 1, reason: "a\u{1b}[2J".into() }, Failure { row: 1, reason: "b".into() }];
@@ -211,6 +212,7 @@ mod tests {
         let out = checked(answer(), &Batch::new(&units)).unwrap();
         assert_eq!(out.failures, [Failure { row: 1, reason: "a [2J".into() }]);
         assert!(out.row(0)[0] == 0.5 && out.row(1)[0].is_nan() && out.evidence.is_empty());
+        assert!(out.role(0).is_some() && out.role(1).is_none());
         let mut out = answer();
         out.failures[0].row = 2;
         assert_eq!(checked(out, &Batch::new(&units)).unwrap_err(), OutputError::Row { row: 2, rows: 2 });

@@ -43,11 +43,16 @@ impl World {
 
     /// The C plugin, built with `flags`.
     pub fn c_plugin(&self, flags: &[&str]) -> Vec<u8> {
+        self.c_plugin_for("crates/abi/include", flags)
+    }
+
+    /// The C plugin, built with `flags` and the header in a folder of the repository.
+    pub fn c_plugin_for(&self, header: &str, flags: &[&str]) -> Vec<u8> {
         let library = self.path("built.so");
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
         let built = Command::new("cc")
             .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"])
-            .arg(format!("-I{root}/crates/abi/include"))
+            .arg(format!("-I{root}/{header}"))
             .args(flags)
             .arg(format!("{root}/tests/plugins/c/keyword.c"))
             .arg("-o")

@@ -109,8 +109,10 @@ unsafe extern "C" fn classify<P: Plugin>(
                 }
                 // An older host has no use for roles.
                 if let Some(send) = LundianHost::role_of(host) {
-                    for (row, scores) in (0..out.rows()).filter_map(|row| Some((row, out.role(row)?))) {
-                        send(context, row, scores.as_ptr());
+                    for (row, role) in out.roles().iter().enumerate() {
+                        if let Some(scores) = role {
+                            send(context, row, scores.as_ptr());
+                        }
                     }
                 }
                 abi::STATUS_OK

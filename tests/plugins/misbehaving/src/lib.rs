@@ -36,6 +36,8 @@ enum Behaviour {
     NotANumber,
     Infinite,
     Huge,
+    RolesOfSumTwo,
+    RolesByBatch,
     TooManyRows,
     EvidenceOutside,
     EvidenceInsideCharacter,
@@ -126,6 +128,8 @@ impl Misbehaving {
             Behaviour::NotANumber => out.set(row, 0, f32::NAN),
             Behaviour::Infinite => out.set(row, 0, f32::INFINITY),
             Behaviour::Huge => out.set(row, 0, 1e30),
+            Behaviour::RolesOfSumTwo => out.set_role(row, [0.5; 4]),
+            Behaviour::RolesByBatch if out.rows() > 1 => out.set_role(row, [1.0, 0.0, 0.0, 0.0]),
             Behaviour::EvidenceOutside => out.add_evidence(row, 0, 0..len + 1, 1.0),
             Behaviour::EvidenceInsideCharacter => out.add_evidence(row, 0, 1..len, 1.0),
             Behaviour::EvidenceForUnknownThesis => out.add_evidence(row, out.theses(), 0..len, 1.0),
@@ -178,6 +182,7 @@ impl Misbehaving {
                 );
             }
             Behaviour::None
+            | Behaviour::RolesByBatch
             | Behaviour::TooManyRows
             | Behaviour::AbortInCreate
             | Behaviour::SleepInCreate
