@@ -1,9 +1,12 @@
-//! Any answer of a plugin: scores as floats, then pieces of evidence and failures.
+//! Any answer of a plugin: scores as floats, then pieces of evidence, roles and failures.
 
 use lundian_core::{Failure, Output};
 
 const TEXTS: [&str; 3] = ["论点", "", "a\u{1F600}b"];
 const THESES: usize = 3;
+/// In the place of a thesis: a failure, a role.
+const FAILURE: u8 = u8::MAX;
+const ROLE: u8 = u8::MAX - 1;
 
 /// After the checks, what is left keeps every promise; what was right before is left alone.
 pub fn run(data: &[u8]) {
@@ -14,11 +17,12 @@ pub fn run(data: &[u8]) {
     }
     for bytes in rest.as_chunks::<8>().0 {
         let [row, thesis, start, end, weight @ ..] = *bytes;
-        let (row, thesis) = (usize::from(row), usize::from(thesis));
-        if thesis == usize::from(u8::MAX) {
-            out.failures.push(Failure { row, reason: String::new() });
-        } else {
-            out.add_evidence(row, thesis, start.into()..end.into(), f32::from_le_bytes(weight));
+        let row = usize::from(row);
+        match thesis {
+            FAILURE => out.failures.push(Failure { row, reason: String::new() }),
+            // Quarters, so that their sum is often 1.
+            ROLE if row < TEXTS.len() => out.set_role(row, weight.map(|byte| f32::from(byte) / 4.0)),
+            _ => out.add_evidence(row, thesis.into(), start.into()..end.into(), f32::from_le_bytes(weight)),
         }
     }
     let before = out.clone();

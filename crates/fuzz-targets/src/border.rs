@@ -9,7 +9,7 @@ use lundian_abi::{
     self as abi, LundianBatch, LundianEntry, LundianHost, LundianStr, LundianTaxonomy, LundianThresholds, TextFn,
 };
 use lundian_plugin::border::{Entry, Foreign};
-use lundian_plugin::{Batch, Classifier, Output, Setup, Unit};
+use lundian_plugin::{Batch, Classifier, Output, RoleScores, Setup, Unit};
 use serde_json::Value;
 
 const TEXTS: [&str; 3] = ["论点", "", "a\u{1F600}b"];
@@ -39,6 +39,7 @@ pub fn run(data: &[u8]) {
         assert!(failed.is_sorted_by(|a, b| a < b), "a row fails once");
         for row in failed {
             assert!(out.row(row).iter().all(|s| s.is_nan()) && out.evidence.iter().all(|e| e.row != row));
+            assert_eq!(out.role(row), None);
         }
     }
 }
@@ -136,7 +137,7 @@ unsafe fn perform(host: &LundianHost, script: &[u8], scores: &mut [f32]) -> i32 
     while let Some(step) = script.byte() {
         // SAFETY: by the caller's promise; texts live until the callbacks return.
         unsafe {
-            match step % 7 {
+            match step % 8 {
                 0 => {
                     let (cell, score) = (script.number(), script.float());
                     if let Some(cell) = scores.get_mut(cell) {
@@ -151,7 +152,12 @@ unsafe fn perform(host: &LundianHost, script: &[u8], scores: &mut [f32]) -> i32 
                 3 => (host.error)(host.context, script.number() as i32, script.text()),
                 4 => (host.log)(host.context, script.number() as u32, script.text()),
                 5 => drop((host.cancelled)(host.context)),
-                _ => return script.number() as i32,
+                6 => return script.number() as i32,
+                _ => {
+                    let row = script.number();
+                    let scores = script.role();
+                    (host.role)(host.context, row, scores.as_ref().map_or(ptr::null(), |s| s.as_ptr()));
+                }
             }
         }
     }
@@ -185,6 +191,12 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// Scores of any sum; quarters, so that it is often 1. Now and then null.
+    fn role(&mut self) -> Option<RoleScores> {
+        let bytes = [(); 4].map(|()| self.byte().unwrap_or(0));
+        (bytes[0] != u8::MAX).then(|| bytes.map(quarters))
+    }
+
     /// A text of any bytes; now and then null.
     fn text(&mut self) -> LundianStr {
         let len = usize::from(self.byte().unwrap_or(0)).min(self.0.len());
@@ -192,6 +204,11 @@ impl<'a> Script<'a> {
         self.0 = rest;
         if text.is_empty() { LundianStr { data: ptr::null(), len: 7 } } else { borrowed(text) }
     }
+}
+
+/// A quarter for each, and the float that is none.
+fn quarters(byte: u8) -> f32 {
+    if byte == u8::MAX { f32::NAN } else { f32::from(byte) / 4.0 }
 }
 
 fn borrowed(bytes: &[u8]) -> LundianStr {
