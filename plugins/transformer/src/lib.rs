@@ -12,6 +12,7 @@ mod ops;
 mod optimiser;
 mod params;
 mod random;
+mod roles;
 #[cfg(test)]
 mod tiny;
 mod tokens;
@@ -27,11 +28,11 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use evidence::Clauses;
-use model::Parts;
+use model::{Judged, Parts};
 
 pub use error::ModelError;
 pub use model::{Base, Calibration, FORMAT, MANIFEST, Model, sha256};
-pub use params::{Params, ParamsError, Pooling, ValidParams};
+pub use params::{Heads, Params, ParamsError, Pooling, ValidParams};
 pub use tokens::Lengths;
 pub use train::{Job, LOG, Progress, Taught, TrainError, train};
 
@@ -151,21 +152,25 @@ impl Classifier for Transformer {
         }
         // Windows of like length together: the work of each part is then alike.
         rows.sort_by_key(|(row, window)| (window.ids.len(), *row));
-        let scored: Vec<Vec<Vec<f32>>> = rows
+        let judged: Vec<Vec<Judged>> = rows
             .par_chunks(TOGETHER)
             .map(|part| {
                 if batch.cancel.is_cancelled() {
                     return Err(ClassifierError::Cancelled);
                 }
-                self.model.logits(part.iter().map(|(_, w)| *w)).map_err(|e| ClassifierError::Failed(e.to_string()))
+                self.model.judge(part.iter().map(|(_, w)| *w)).map_err(|e| ClassifierError::Failed(e.to_string()))
             })
             .collect::<Result<_, _>>()?;
         // Of each paragraph and thesis, the window that is surest of it: its score counts, and it gives the evidence.
         let mut surest = vec![0; out.scores().len()];
-        for (n, ((row, _), logits)) in rows.iter().zip(scored.iter().flatten()).enumerate() {
+        let mut roles = vec![roles::Mean::default(); out.rows()];
+        for (n, ((row, window), judged)) in rows.iter().zip(judged.iter().flatten()).enumerate() {
+            if let Some(scores) = &judged.roles {
+                roles[*row].add(scores, window.own);
+            }
             for (thesis, column) in self.columns.iter().enumerate() {
                 let Some(column) = *column else { continue };
-                let score = self.model.calibration().probability(logits[column]);
+                let score = self.model.calibration().probability(judged.theses[column]);
                 let before = out.row(*row)[thesis];
                 if before.is_nan() || score > before {
                     out.set(*row, thesis, score);
@@ -173,10 +178,15 @@ impl Classifier for Transformer {
                 }
             }
         }
+        for (row, mean) in roles.iter().enumerate() {
+            if let Some(scores) = mean.scores() {
+                out.set_role(row, scores);
+            }
+        }
         if !batch.evidence {
             return Ok(());
         }
-        let logits: Vec<&Vec<f32>> = scored.iter().flatten().collect();
+        let judged: Vec<&Judged> = judged.iter().flatten().collect();
         let found: Vec<Vec<Evidence>> = (0..rows.len())
             .into_par_iter()
             .map(|n| {
@@ -189,7 +199,7 @@ impl Classifier for Transformer {
                     .filter(|&thesis| out.row(row)[thesis] >= self.evidence_from[thesis])
                     .collect();
                 let (false, Ok((_, normalised))) = (wanted.is_empty(), &texts[row]) else { return Ok(Vec::new()) };
-                let clauses = Clauses::new(&self.model, window, normalised.as_str(), logits[n])
+                let clauses = Clauses::new(&self.model, window, normalised.as_str(), &judged[n].theses)
                     .map_err(|e| ClassifierError::Failed(e.to_string()))?;
                 let of = |thesis: usize| {
                     let phrases = self.columns[thesis].map(|column| clauses.of(column, normalised)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A model: an encoder with a head for theses, its tokenizer, and how a logit becomes a probability.
+//! A model: an encoder with a head for theses and perhaps one for roles, its tokenizer, and how a logit becomes a probability.
 //!
 //! The decision that matters: nothing in a model's folder is believed. The manifest says the hash of the weights, the
 //! tokenizer must fit the vocabulary, and every number must be finite; a model that loads can be used without further
@@ -11,7 +11,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use lundian_plugin::training::DataFile;
-use lundian_plugin::{Taxonomy, Thesis, Thresholds, Unit};
+use lundian_plugin::{Role, RoleScores, Taxonomy, Thesis, Thresholds, Unit};
 use lundian_text::Normalised;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,8 +20,9 @@ use sha2::{Digest, Sha256};
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder};
 use crate::head::{self, Classification, Head, Trained};
-use crate::ops;
-use crate::params::{Params, Pooling};
+use crate::ops::{self, Sequences};
+use crate::params::Params;
+use crate::roles;
 use crate::tokens::{Lengths, Reader, Window, pack};
 use crate::weights::{self, WEIGHTS};
 use crate::zero_shot::{Reference, References};
@@ -109,6 +110,18 @@ pub(crate) struct Manifest {
     pub(crate) thresholds: Thresholds,
     #[serde(default)]
     pub(crate) metrics: BTreeMap<String, f64>,
+    /// How the head for roles was trained, where that was done by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) roles: Option<Lesson>,
+    #[serde(default)]
+    pub(crate) data: Vec<DataFile>,
+}
+
+/// How one head was trained, and on what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lesson {
+    pub(crate) params: Params,
     #[serde(default)]
     pub(crate) data: Vec<DataFile>,
 }
@@ -177,6 +190,8 @@ pub struct Model {
     pub(crate) manifest: Manifest,
     pub(crate) encoder: Box<dyn Encoder>,
     pub(crate) head: Head,
+    /// The head for roles.
+    pub(crate) roles: Option<Trained>,
     pub(crate) reader: Reader,
 }
 
@@ -184,6 +199,13 @@ impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("manifest", &self.manifest).finish_non_exhaustive()
     }
+}
+
+/// What a model says of a window.
+pub(crate) struct Judged {
+    /// The logits of its theses.
+    pub(crate) theses: Vec<f32>,
+    pub(crate) roles: Option<RoleScores>,
 }
 
 /// A paragraph's windows and its normalised text.
@@ -218,18 +240,16 @@ impl Model {
     pub(crate) fn new(manifest: Manifest, parts: &Parts) -> Result<Self, ModelError> {
         let builder = parts.builder();
         let encoder = encoder::open(&parts.config, builder.clone())?;
-        let theses = manifest.theses.len();
-        let matrix = |name: &str| builder.get((theses, encoder.width()), name).map_err(ModelError::weights);
-        let (weight, bias) =
-            (matrix(head::NAMES[0])?, builder.get(theses, head::NAMES[1]).map_err(ModelError::weights)?);
-        let query = match manifest.params.pooling {
-            Pooling::Mean => None,
-            Pooling::Attention => Some(matrix(head::QUERY)?),
+        let read = |names, classes| {
+            Trained::read(&builder, names, manifest.params.pooling, classes, encoder.width())
+                .map_err(ModelError::weights)
         };
-        let head = Head::Trained(Trained { query, weight, bias });
+        let head = Head::Trained(read(&head::THESES, manifest.theses.len())?);
+        let has_roles = builder.contains_tensor(head::ROLES.weight);
+        let roles = has_roles.then(|| read(&head::ROLES, Role::ALL.len())).transpose()?;
         let lengths = manifest.params.lengths;
         let reader = Reader::new(&parts.tokenizer, lengths, encoder.vocabulary(), encoder.max_tokens())?;
-        Ok(Self { manifest, encoder, head, reader })
+        Ok(Self { manifest, encoder, head, roles, reader })
     }
 
     /// Reads a Hugging Face model for sequence classification in the folder `dir`. Its labels (`id2label`) are theses of
@@ -327,9 +347,10 @@ impl Model {
             calibration,
             thresholds,
             metrics: BTreeMap::new(),
+            roles: None,
             data: Vec::new(),
         };
-        Ok(Self { manifest, encoder, head, reader })
+        Ok(Self { manifest, encoder, head, roles: None, reader })
     }
 
     /// The slugs of the theses that it knows.
@@ -380,11 +401,31 @@ impl Model {
         self.reader.windows(unit)
     }
 
-    /// One vector of logits per window.
+    /// What all heads say of each window.
+    pub(crate) fn judge<'a>(&self, windows: impl Iterator<Item = &'a Window>) -> candle_core::Result<Vec<Judged>> {
+        let (x, pooled) = self.encode(windows)?;
+        let roles: Vec<Option<RoleScores>> = match &self.roles {
+            Some(head) => {
+                let logits = head.logits(&x, &pooled, Dropout::NONE)?.to_vec2()?;
+                logits.iter().map(|logits| Some(roles::probabilities(logits))).collect()
+            }
+            None => vec![None; pooled.len()],
+        };
+        let theses = self.head.logits(&x, &pooled)?;
+        Ok(theses.into_iter().zip(roles).map(|(theses, roles)| Judged { theses, roles }).collect())
+    }
+
+    /// The logits of theses, one vector per window.
     pub(crate) fn logits<'a>(&self, windows: impl Iterator<Item = &'a Window>) -> candle_core::Result<Vec<Vec<f32>>> {
+        let (x, pooled) = self.encode(windows)?;
+        self.head.logits(&x, &pooled)
+    }
+
+    /// The vectors of the tokens of windows, and which of them are the paragraphs'.
+    fn encode<'a>(&self, windows: impl Iterator<Item = &'a Window>) -> candle_core::Result<(Tensor, Sequences)> {
         let (tokens, pooled) = pack(windows);
         let x = self.encoder.layers(0, self.encoder.embed(&tokens)?, &tokens.sequences, Dropout::NONE)?;
-        self.head.logits(&x, &pooled)
+        Ok((x, pooled))
     }
 }
 
@@ -457,9 +498,9 @@ mod tests {
     fn save(dir: &Path) {
         tiny::save(dir);
         let mut all = tiny::weights();
-        all.insert(head::NAMES[0].to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
-        all.insert(head::NAMES[1].to_owned(), Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap());
-        all.insert(head::QUERY.to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
+        all.insert(head::THESES.weight.to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
+        all.insert(head::THESES.bias.to_owned(), Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap());
+        all.insert(head::THESES.query.to_owned(), Tensor::ones((2, tiny::WIDTH), DType::F32, &Device::Cpu).unwrap());
         let bytes = weights::quantise(&all).unwrap();
         fs::write(dir.join(WEIGHTS), &bytes).unwrap();
         manifest(&bytes).save(dir).unwrap();
@@ -476,6 +517,7 @@ mod tests {
             calibration: Calibration::default(),
             thresholds: Thresholds::default(),
             metrics: BTreeMap::new(),
+            roles: None,
             data: Vec::new(),
         }
     }

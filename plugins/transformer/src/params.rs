@@ -4,17 +4,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::tokens::Lengths;
 
-/// How the vectors of a paragraph's tokens become the one that a thesis is scored by.
+/// How the vectors of a paragraph's tokens become the one that a thesis or a role is scored by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Pooling {
-    /// Their mean, the same for all theses.
+    /// Their mean, the same for all theses and roles.
     #[default]
     Mean,
-    /// A mean of its own for each thesis, weighted by learnt attention (Mullenbach et al., *Explainable prediction of
-    /// medical codes from clinical text*, 2018).
+    /// A mean of its own for each thesis and each role, weighted by learnt attention (Mullenbach et al., *Explainable
+    /// prediction of medical codes from clinical text*, 2018).
     Attention,
+}
+
+/// Which heads learn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Heads {
+    /// That for theses, and that for roles if samples have roles.
+    #[default]
+    All,
+    /// That for roles only, on a base that is a model for the same theses. All else stays as it is, bit for bit, and
+    /// with it what theses score: [`layers`](Params::layers), [`freeze`](Params::freeze), [`pooling`](Params::pooling)
+    /// and [`lengths`](Params::lengths) are those of the base. Only samples with a role count.
+    Roles,
 }
 
 /// How to train a model. [`check`](Params::check) it to use it.
@@ -64,6 +78,13 @@ pub struct Params {
     pub negative_focus: f32,
     /// How much a paragraph that a teacher scored counts, beside one that people labelled; above 0.
     pub teacher_weight: f32,
+    /// Which heads learn.
+    #[serde(default)]
+    pub heads: Heads,
+    /// How much the cross-entropy of a paragraph's role counts, beside the sum of the losses of its theses; 0 for no head
+    /// for roles, which models have that do not say. At least 0.
+    #[serde(default)]
+    pub role_weight: f32,
     /// How a paragraph's tokens become one vector; models that do not say have the mean.
     #[serde(default)]
     pub pooling: Pooling,
@@ -94,6 +115,8 @@ impl Default for Params {
             label_smoothing: 0.0,
             negative_focus: 0.0,
             teacher_weight: 1.0,
+            heads: Heads::All,
+            role_weight: 0.3,
             pooling: Pooling::Attention,
             lengths: Lengths::default(),
             seed: 0,
@@ -142,6 +165,7 @@ impl Params {
             ("label_smoothing", "from 0 to below 0.5", (0.0..0.5).contains(&self.label_smoothing)),
             ("negative_focus", "at least 0", self.negative_focus.is_finite() && self.negative_focus >= 0.0),
             ("teacher_weight", "a number above 0", above_zero(f64::from(self.teacher_weight))),
+            ("role_weight", "a number of at least 0", self.role_weight.is_finite() && self.role_weight >= 0.0),
             ("lengths.window", "at least 8", self.lengths.window >= 8),
         ];
         match rules.into_iter().find(|(.., holds)| !holds) {
@@ -178,6 +202,7 @@ mod tests {
         assert_eq!(wrong(&|p| p.layer_decay = 0.0), "layer_decay");
         assert_eq!(wrong(&|p| p.dropout = 1.0), "dropout");
         assert_eq!(wrong(&|p| p.token_dropout = -0.1), "token_dropout");
+        assert_eq!(wrong(&|p| p.role_weight = f32::INFINITY), "role_weight");
         assert_eq!(wrong(&|p| p.lengths.window = 7), "lengths.window");
     }
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 use lundian_plugin::training::{Choice, DataFile, choose_threshold};
-use lundian_plugin::{Paragraph, Sample, Taxonomy, Thresholds, Unit};
+use lundian_plugin::{Paragraph, Role, Sample, Taxonomy, Thresholds, Unit};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,11 +22,13 @@ use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder, layer_of};
 use crate::head::{self, Trained};
 use crate::model::{
-    Base, CONFIG, Calibration, FORMAT, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, hex, sha256, write,
+    Base, CONFIG, Calibration, FORMAT, Lesson, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, hex, sha256,
+    write,
 };
 use crate::optimiser::{self, Slot};
-use crate::params::{Params, Pooling, ValidParams};
+use crate::params::{Heads, Params, Pooling, ValidParams};
 use crate::random::Random;
+use crate::roles::{self, Figures};
 use crate::tokens::{Reader, Window, layout, pack};
 use crate::weights::{self, WEIGHTS};
 
@@ -50,12 +52,15 @@ pub struct Progress {
     pub step: u64,
     /// All steps.
     pub steps: u64,
-    /// Mean loss of a thesis of a sample since the last report.
+    /// Mean loss since the last report: of a thesis of a sample, or of a sample's role where only these are learnt.
     pub loss: f32,
     /// Tokens a second since the last report.
     pub tokens_per_second: f32,
     /// Macro-F1 and micro-F1 on the tuning samples, at the end of a pass.
     pub tune: Option<(f64, f64)>,
+    /// Part of the tuning samples with a role that get it, at the end of a pass, if roles are learnt.
+    #[serde(default)]
+    pub roles: Option<f64>,
 }
 
 /// Why training cannot be done.
@@ -81,6 +86,25 @@ pub enum TrainError {
     /// No tuning samples, or none with a label.
     #[error("none of the {0} tuning samples argues a thesis: there is nothing to choose by")]
     NoTuning(usize),
+    /// No sample with a role, where only roles are to be learnt.
+    #[error(
+        "none of the {count} {samples} has a role: with heads = \"roles\" there is nothing to learn or to choose by"
+    )]
+    NoRoles {
+        /// Which samples.
+        samples: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// A base without theses that can stay as they are.
+    #[error("heads = \"roles\" needs a base that is a model for the theses of the taxonomy {taxonomy:?}")]
+    NoModel {
+        /// The name of the taxonomy.
+        taxonomy: String,
+    },
+    /// A weight of 0 for the only head that learns.
+    #[error("heads = \"roles\" needs a role_weight above 0")]
+    NoWeight,
     /// A sample that the tokenizer cannot read.
     #[error("sample {id}: {why}")]
     Sample {
@@ -180,18 +204,36 @@ struct Prepared {
     frozen: Vec<Vec<f32>>,
     /// Of each thesis, how far it is argued, in [0, 1].
     targets: Vec<f32>,
+    /// Number of its role, if it has one that is known.
+    role: Option<usize>,
     /// How much it counts.
     weight: f32,
 }
 
+/// What the heads give for windows: logits of theses, and of roles if these are learnt.
+struct Logits {
+    theses: Tensor,
+    roles: Option<Tensor>,
+}
+
+/// What the tuning samples get.
+struct Tuned {
+    /// Logits of theses, row-major: of each thesis, the largest of a paragraph's windows.
+    logits: Vec<f32>,
+    roles: Option<Figures>,
+}
+
 struct Trainer<'a> {
     job: &'a Job<'a>,
-    params: &'a Params,
+    params: Params,
+    /// The manifest of the base, where its theses stay as they are.
+    kept: Option<Manifest>,
     /// Layers that stay as they are.
     freeze: usize,
     parts: Parts,
     encoder: Box<dyn Encoder>,
     head: Trained,
+    roles: Option<Trained>,
     slots: Vec<Slot>,
     samples: Vec<Prepared>,
     tune: Vec<Prepared>,
@@ -200,7 +242,7 @@ struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    fn new(job: &'a Job<'a>, params: &'a Params) -> Result<Self, TrainError> {
+    fn new(job: &'a Job<'a>, params: &Params) -> Result<Self, TrainError> {
         let theses = job.taxonomy.len();
         for sample in job.samples.iter().chain(job.tune) {
             if let Some(label) = sample.labels.iter().find(|l| l.thesis >= theses) {
@@ -208,12 +250,22 @@ impl<'a> Trainer<'a> {
                 return Err(TrainError::Thesis { id, thesis: label.thesis, theses });
             }
         }
-        if job.samples.iter().all(|s| s.labels.is_empty()) {
-            return Err(TrainError::NoLabels(job.samples.len()));
-        }
-        if job.tune.iter().all(|s| s.labels.is_empty()) {
-            return Err(TrainError::NoTuning(job.tune.len()));
-        }
+        let known = goes_on_from(job)?;
+        let goes_on = known.is_some();
+        let mut params = params.clone();
+        let kept = match params.heads {
+            Heads::All => {
+                check_theses(job)?;
+                None
+            }
+            Heads::Roles => {
+                let known = known.ok_or_else(|| TrainError::NoModel { taxonomy: job.taxonomy.name().to_owned() })?;
+                check_roles(job, &params)?;
+                let Params { pooling, lengths, .. } = known.params;
+                params = Params { layers: 0, freeze: usize::MAX, pooling, lengths, ..params };
+                Some(known)
+            }
+        };
         let mut parts = Parts::open(job.base)?;
         let depth = encoder::open(&parts.config, parts.builder())?.depth();
         let layers = if params.layers == 0 { depth } else { params.layers };
@@ -236,47 +288,67 @@ impl<'a> Trainer<'a> {
             slots.push(Slot::new(name, var, rate, params.weight_decay));
         }
         let encoder = encoder::open(&parts.config, parts.builder())?;
-        let counts = counts(job.samples, theses);
-        let start = match goes_on_from(job)? {
-            true => parts.weights.clone(),
-            false => first_head(&counts, job.samples.len(), encoder.width(), params.seed)?,
+        let width = encoder.width();
+        let thesis_counts = counts(theses, job.samples.iter().flat_map(|s| (0..theses).filter(|t| s.argues(*t))));
+        let role_counts = counts(Role::ALL.len(), job.samples.iter().filter_map(roles::of));
+        let all = job.samples.len();
+        // Each class starts with its own odds, so that the first steps need not learn which are rare.
+        let odds: Vec<f32> = thesis_counts.iter().map(|&n| ((n as f32 + 1.0) / (all - n + 1) as f32).ln()).collect();
+        let shares: Vec<f32> = role_counts.iter().map(|&n| ((n as f32 + 1.0) / (all + 1) as f32).ln()).collect();
+        let mut start = first_head(&head::THESES, odds, width, params.seed ^ 0x0048_6561_6400)?;
+        start.extend(first_head(&head::ROLES, shares, width, params.seed ^ 0x0052_6f6c_6573)?);
+        if goes_on {
+            start.extend(parts.weights.clone());
+        }
+        parts.weights.retain(|name, _| !head::ROLES.contain(name));
+        let mut learn = |names: &head::Names, classes: usize| -> Result<Trained, TrainError> {
+            let mut part = |name: &str| -> Result<Tensor, TrainError> {
+                let tensor = start.get(name).cloned();
+                // A query of zeros is the plain mean.
+                let tensor = tensor.map_or_else(|| Tensor::zeros((classes, width), DType::F32, &Device::Cpu), Ok)?;
+                let var = Var::from_tensor(&tensor)?;
+                let tensor = var.as_tensor().clone();
+                parts.weights.insert(name.to_owned(), tensor.clone());
+                slots.push(Slot::new(name.to_owned(), var, params.head_learning_rate, params.weight_decay));
+                Ok(tensor)
+            };
+            let (weight, bias) = (part(names.weight)?, part(names.bias)?);
+            let query = match params.pooling {
+                Pooling::Mean => None,
+                Pooling::Attention => Some(part(names.query)?),
+            };
+            Ok(Trained { query, weight, bias })
         };
-        let mut head_part = |name: &str| -> Result<Tensor, TrainError> {
-            let tensor = start.get(name).cloned();
-            // A query of zeros is the plain mean.
-            let tensor =
-                tensor.map_or_else(|| Tensor::zeros((theses, encoder.width()), DType::F32, &Device::Cpu), Ok)?;
-            let var = Var::from_tensor(&tensor)?;
-            let tensor = var.as_tensor().clone();
-            parts.weights.insert(name.to_owned(), tensor.clone());
-            slots.push(Slot::new(name.to_owned(), var, params.head_learning_rate, params.weight_decay));
-            Ok(tensor)
+        let has_roles = params.role_weight > 0.0 && role_counts.iter().any(|n| *n > 0);
+        let roles = has_roles.then(|| learn(&head::ROLES, Role::ALL.len())).transpose()?;
+        let head = match &kept {
+            None => learn(&head::THESES, theses)?,
+            Some(_) => Trained::read(&parts.builder(), &head::THESES, params.pooling, theses, width)?,
         };
-        let (weight, bias) = (head_part(head::NAMES[0])?, head_part(head::NAMES[1])?);
-        let query = match params.pooling {
-            Pooling::Mean => None,
-            Pooling::Attention => Some(head_part(head::QUERY)?),
-        };
-        let head = Trained { query, weight, bias };
         let reader = Reader::new(&parts.tokenizer, params.lengths, encoder.vocabulary(), encoder.max_tokens())?;
-        let positive_weights = counts
+        let positive_weights = thesis_counts
             .iter()
-            .map(|&n| ((job.samples.len() - n) as f32 / n.max(1) as f32).sqrt().clamp(1.0, params.positive_weight))
+            .map(|&n| ((all - n) as f32 / n.max(1) as f32).sqrt().clamp(1.0, params.positive_weight))
             .collect();
-        let prepare = |paragraph: &Paragraph, targets: Vec<f32>, weight: f32| {
+        let prepare = |paragraph: &Paragraph, targets: Vec<f32>, role: Option<usize>, weight: f32| {
             let (windows, frozen) = read(paragraph, &reader, &*encoder, freeze)?;
-            Ok(Prepared { windows, frozen, targets, weight })
+            Ok(Prepared { windows, frozen, targets, role, weight })
         };
         let labelled = |sample: &Sample, smooth: f32| {
             let target = |thesis: usize| if sample.argues(thesis) { 1.0 - smooth } else { smooth };
-            prepare(&sample.paragraph, (0..theses).map(target).collect(), 1.0)
+            prepare(&sample.paragraph, (0..theses).map(target).collect(), roles::of(sample), 1.0)
         };
-        let mut samples: Vec<Prepared> =
-            job.samples.par_iter().map(|s| labelled(s, params.label_smoothing)).collect::<Result<_, TrainError>>()?;
-        let taught = job.taught.par_iter().map(|t| prepare(&t.paragraph, t.scores.clone(), params.teacher_weight));
-        samples.par_extend(taught.collect::<Result<Vec<_>, TrainError>>()?);
+        // Where only roles are learnt, what has none teaches nothing.
+        let counts = |sample: &&Sample| kept.is_none() || roles::of(sample).is_some();
+        let samples = job.samples.par_iter().filter(counts).map(|s| labelled(s, params.label_smoothing));
+        let mut samples: Vec<Prepared> = samples.collect::<Result<_, TrainError>>()?;
+        if kept.is_none() {
+            let taught =
+                job.taught.par_iter().map(|t| prepare(&t.paragraph, t.scores.clone(), None, params.teacher_weight));
+            samples.par_extend(taught.collect::<Result<Vec<_>, TrainError>>()?);
+        }
         let tune = job.tune.par_iter().map(|s| labelled(s, 0.0)).collect::<Result<_, TrainError>>()?;
-        Ok(Self { job, params, freeze, parts, encoder, head, slots, samples, tune, positive_weights })
+        Ok(Self { job, params, kept, freeze, parts, encoder, head, roles, slots, samples, tune, positive_weights })
     }
 
     fn steps(&self) -> u64 {
@@ -320,7 +392,10 @@ impl<'a> Trainer<'a> {
                 loss: 0.0,
                 tokens_per_second: 0.0,
                 tune: None,
+                roles: None,
             };
+            // Losses in that of a sample.
+            let terms = if self.kept.is_some() { 1 } else { self.job.taxonomy.len() };
             let mut batches = order.chunks(self.params.batch).peekable();
             while let Some(batch) = batches.next() {
                 state.step += 1;
@@ -330,7 +405,7 @@ impl<'a> Trainer<'a> {
                 let ends = batches.peek().is_none();
                 if ends || state.step.is_multiple_of(REPORT_EVERY) {
                     now.step = state.step;
-                    now.loss = loss / (seen * self.job.taxonomy.len()) as f32;
+                    now.loss = loss / (seen * terms) as f32;
                     now.tokens_per_second = tokens as f32 / since.elapsed().as_secs_f32();
                     (loss, seen, tokens, since) = (0.0, 0, 0, Instant::now());
                     if !ends {
@@ -339,11 +414,17 @@ impl<'a> Trainer<'a> {
                 }
             }
             state.epochs = epoch;
-            let choice = self.choose(&Calibration::default())?;
+            let tuned = self.tuned()?;
+            let choice = self.choose(&tuned.logits, &Calibration::default());
             now.tune = Some((choice.macro_f1, choice.micro_f1));
+            now.roles = tuned.roles.map(|figures| figures.accuracy);
             report(now)?;
-            if choice.macro_f1 > state.best {
-                (state.best, state.best_epoch) = (choice.macro_f1, epoch);
+            let reached = match self.kept {
+                None => choice.macro_f1,
+                Some(_) => tuned.roles.map_or(0.0, |figures| figures.macro_f1),
+            };
+            if reached > state.best {
+                (state.best, state.best_epoch) = (reached, epoch);
                 best = self.learnt()?;
             }
             self.save_checkpoint(&checkpoint, &state, &best)?;
@@ -365,6 +446,7 @@ impl<'a> Trainer<'a> {
                 window.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
             }
             sample.targets.iter().for_each(|target| hash.update(target.to_le_bytes()));
+            hash.update([sample.role.map_or(u8::MAX, |role| role as u8)]);
         }
         for slot in &self.slots {
             let weights = slot.var.as_tensor().flatten_all()?.to_vec1::<f32>()?;
@@ -412,24 +494,45 @@ impl<'a> Trainer<'a> {
         };
         let picked: Vec<(&Prepared, usize)> = rows.iter().map(of).collect();
         let (logits, tokens) = self.forward(&picked, Some(seed))?;
-        let values = logits.to_vec2::<f32>()?;
-        let mut loss = 0.0;
-        let mut slope = Vec::with_capacity(rows.len() * self.job.taxonomy.len());
-        for (values, (sample, _)) in values.iter().zip(&picked) {
-            for ((&z, &target), &positive) in values.iter().zip(&sample.targets).zip(&self.positive_weights) {
-                let (term, gradient) = loss_of(z, target, positive, self.params.negative_focus);
-                loss += sample.weight * term;
-                slope.push(sample.weight * gradient / batch as f32);
+        let part = 1.0 / batch as f32;
+        // The gradient of the loss by the logits is known; their product has the same.
+        let product = |logits: &Tensor, slope: Vec<f32>| -> Result<Tensor, TrainError> {
+            let slope = Tensor::from_vec(slope, logits.shape(), logits.device())?;
+            Ok((logits * slope)?.sum_all()?)
+        };
+        let (mut loss, mut products) = (0.0, Vec::new());
+        if self.kept.is_none() {
+            let mut slope = Vec::with_capacity(rows.len() * self.job.taxonomy.len());
+            for (values, (sample, _)) in logits.theses.to_vec2::<f32>()?.iter().zip(&picked) {
+                for ((&z, &target), &positive) in values.iter().zip(&sample.targets).zip(&self.positive_weights) {
+                    let (term, gradient) = loss_of(z, target, positive, self.params.negative_focus);
+                    loss += sample.weight * term;
+                    slope.push(sample.weight * gradient * part);
+                }
             }
+            products.push(product(&logits.theses, slope)?);
         }
-        // The gradient of the loss is known; its product with the logits has the same.
-        let slope = Tensor::from_vec(slope, logits.shape(), logits.device())?;
-        Ok(((logits * slope)?.sum_all()?.backward()?, loss, tokens))
+        if let Some(logits) = &logits.roles {
+            let mut slope = Vec::with_capacity(rows.len() * Role::ALL.len());
+            for (values, (sample, _)) in logits.to_vec2::<f32>()?.iter().zip(&picked) {
+                let (term, gradient) = sample.role.map_or_else(Default::default, |role| roles::loss_of(values, role));
+                if self.kept.is_some() {
+                    loss += term;
+                }
+                slope.extend(gradient.map(|g| self.params.role_weight * g * part));
+            }
+            products.push(product(logits, slope)?);
+        }
+        let mut sum = Tensor::new(0f32, &Device::Cpu)?;
+        for product in products {
+            sum = (sum + product)?;
+        }
+        Ok((sum.backward()?, loss, tokens))
     }
 
-    /// Logits of windows of samples, and the number of their tokens. With a seed, numbers and tokens are left out as the
-    /// parameters say.
-    fn forward(&self, picked: &[(&Prepared, usize)], seed: Option<u64>) -> Result<(Tensor, usize), TrainError> {
+    /// What the heads give for windows of samples, and the number of their tokens. With a seed, numbers and tokens are
+    /// left out as the parameters say.
+    fn forward(&self, picked: &[(&Prepared, usize)], seed: Option<u64>) -> Result<(Logits, usize), TrainError> {
         let width = self.encoder.width();
         let dropout = seed.map_or(Dropout::NONE, |seed| Dropout { rate: self.params.dropout, seed });
         let mut random = seed.map(|seed| Random::new(seed ^ 0x0054_6F6B_656E));
@@ -454,11 +557,14 @@ impl<'a> Trainer<'a> {
         let tokens = x.len() / width;
         let x = Tensor::from_vec(x, (tokens, width), &Device::Cpu)?;
         let x = self.encoder.layers(self.freeze, x, &sequences, dropout)?;
-        Ok((self.head.logits(&x, &pooled, dropout)?, tokens))
+        let theses = self.head.logits(&x, &pooled, dropout)?;
+        let roles = self.roles.as_ref().map(|head| head.logits(&x, &pooled, dropout)).transpose()?;
+        Ok((Logits { theses, roles }, tokens))
     }
 
-    /// The logits of the tuning samples, row-major: of each thesis, the largest of a paragraph's windows.
-    fn tune_logits(&self) -> Result<Vec<f32>, TrainError> {
+    /// Scores the tuning samples.
+    fn tuned(&self) -> Result<Tuned, TrainError> {
+        type Rows = (Vec<Vec<f32>>, Option<Vec<Vec<f32>>>);
         let theses = self.job.taxonomy.len();
         let windows: Vec<(usize, (&Prepared, usize))> = self
             .tune
@@ -466,28 +572,40 @@ impl<'a> Trainer<'a> {
             .enumerate()
             .flat_map(|(row, s)| (0..s.windows.len()).map(move |w| (row, (s, w))))
             .collect();
-        let scored: Vec<Vec<Vec<f32>>> = windows
+        let scored: Vec<Rows> = windows
             .par_chunks(SCORED_TOGETHER)
             .map(|chunk| {
                 let picked: Vec<(&Prepared, usize)> = chunk.iter().map(|(_, picked)| *picked).collect();
-                Ok(self.forward(&picked, None)?.0.to_vec2::<f32>()?)
+                let (Logits { theses, roles }, _) = self.forward(&picked, None)?;
+                Ok((theses.to_vec2()?, roles.map(|logits| logits.to_vec2()).transpose()?))
             })
             .collect::<Result<_, TrainError>>()?;
         let mut logits = vec![f32::NEG_INFINITY; self.tune.len() * theses];
-        for ((row, _), values) in windows.iter().zip(scored.iter().flatten()) {
+        for ((row, _), values) in windows.iter().zip(scored.iter().flat_map(|(theses, _)| theses)) {
             let largest = &mut logits[row * theses..][..theses];
             largest.iter_mut().zip(values).for_each(|(most, value)| *most = most.max(*value));
         }
-        Ok(logits)
+        let mut means = vec![roles::Mean::default(); self.tune.len()];
+        for ((row, (sample, window)), values) in
+            windows.iter().zip(scored.iter().filter_map(|(_, r)| r.as_ref()).flatten())
+        {
+            means[*row].add(&roles::probabilities(values), sample.windows[*window].own);
+        }
+        let pairs: Vec<(usize, usize)> = means
+            .iter()
+            .zip(&self.tune)
+            .filter_map(|(mean, sample)| Some((Role::likeliest(&mean.scores()?) as usize, sample.role?)))
+            .collect();
+        Ok(Tuned { logits, roles: Figures::new(&pairs) })
     }
 
     fn tune_argued(&self) -> Vec<bool> {
         self.tune.iter().flat_map(|s| s.targets.iter().map(|target| *target > 0.5)).collect()
     }
 
-    fn choose(&self, calibration: &Calibration) -> Result<Choice, TrainError> {
-        let scores: Vec<f32> = self.tune_logits()?.into_iter().map(|z| calibration.probability(z)).collect();
-        Ok(choose_threshold(self.job.taxonomy.len(), &scores, &self.tune_argued()))
+    fn choose(&self, logits: &[f32], calibration: &Calibration) -> Choice {
+        let scores: Vec<f32> = logits.iter().map(|z| calibration.probability(*z)).collect();
+        choose_threshold(self.job.taxonomy.len(), &scores, &self.tune_argued())
     }
 
     fn save_checkpoint(&self, dir: &Path, state: &State, best: &[Tensor]) -> Result<(), TrainError> {
@@ -514,7 +632,7 @@ impl<'a> Trainer<'a> {
         let wrong = |why: String| TrainError::Checkpoint { path: dir.to_owned(), why };
         let text = fs::read(&path).map_err(|source| ModelError::Io { path, source })?;
         let state: State = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
-        if &state.params != self.params || state.start != self.fingerprint()? {
+        if state.params != self.params || state.start != self.fingerprint()? {
             return Err(wrong("made with other parameters, samples or another base".to_owned()));
         }
         let tensors = candle_core::safetensors::load(dir.join(format!("{}.safetensors", state.epochs)), &Device::Cpu)?;
@@ -529,30 +647,21 @@ impl<'a> Trainer<'a> {
         Ok((state, best))
     }
 
-    /// Calibrates, chooses the threshold, and writes the model.
+    /// Writes the model.
     fn save(&self, state: &State) -> Result<(), TrainError> {
-        let argued = self.tune_argued();
-        let mut calibration = Calibration::fit(&self.tune_logits()?, &argued);
-        calibration.origin = format!("fitted on {}, which also chose the pass and the threshold", self.job.tune_name);
-        let choice = self.choose(&calibration)?;
         let used: BTreeMap<String, Tensor> = self.parts.weights.iter().map(|(n, t)| (n.clone(), t.clone())).collect();
         let bytes = weights::quantise(&used)?;
-        let manifest = Manifest {
-            format: FORMAT,
-            kind: "transformer".to_owned(),
-            theses: self.job.taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
-            base: self.job.base_name.clone(),
-            weights: WeightsFile { sha256: sha256(&bytes), bytes: bytes.len() as u64 },
-            params: Params { freeze: self.freeze, ..self.params.clone() },
-            calibration,
-            thresholds: Thresholds {
-                global: choice.threshold,
-                per_thesis: BTreeMap::new(),
-                origin: format!("chosen on {} for the largest sum of micro-F1 and macro-F1", self.job.tune_name),
-            },
-            metrics: BTreeMap::from([("best_epoch".to_owned(), state.best_epoch as f64)]),
-            data: self.job.data.clone(),
+        let params = Params { freeze: self.freeze, ..self.params.clone() };
+        let (mut manifest, best) = match &self.kept {
+            None => (self.manifest(params)?, "best_epoch"),
+            // What stays has the same 8-bit integers again, and so suits its calibration and its threshold.
+            Some(kept) => {
+                let lesson = Lesson { params, data: self.job.data.clone() };
+                (Manifest { roles: Some(lesson), ..kept.clone() }, "roles.best_epoch")
+            }
         };
+        manifest.weights = WeightsFile { sha256: sha256(&bytes), bytes: bytes.len() as u64 };
+        manifest.metrics.insert(best.to_owned(), state.best_epoch as f64);
         let out = self.job.out;
         let config = serde_json::to_vec_pretty(&self.parts.config).unwrap_or_default();
         write(out, WEIGHTS, &bytes)?;
@@ -560,6 +669,31 @@ impl<'a> Trainer<'a> {
         write(out, TOKENIZER, &self.parts.tokenizer)?;
         manifest.save(out)?;
         Ok(())
+    }
+
+    /// The manifest for what was learnt, with the calibration and the threshold that suit it.
+    fn manifest(&self, params: Params) -> Result<Manifest, TrainError> {
+        let logits = self.tuned()?.logits;
+        let mut calibration = Calibration::fit(&logits, &self.tune_argued());
+        calibration.origin = format!("fitted on {}, which also chose the pass and the threshold", self.job.tune_name);
+        let choice = self.choose(&logits, &calibration);
+        Ok(Manifest {
+            format: FORMAT,
+            kind: "transformer".to_owned(),
+            theses: self.job.taxonomy.theses().iter().map(|t| t.slug.clone()).collect(),
+            base: self.job.base_name.clone(),
+            weights: WeightsFile::default(),
+            params,
+            calibration,
+            thresholds: Thresholds {
+                global: choice.threshold,
+                per_thesis: BTreeMap::new(),
+                origin: format!("chosen on {} for the largest sum of micro-F1 and macro-F1", self.job.tune_name),
+            },
+            metrics: BTreeMap::new(),
+            roles: None,
+            data: self.job.data.clone(),
+        })
     }
 }
 
@@ -570,35 +704,63 @@ fn log_until(path: &Path, step: u64) -> String {
     text.lines().filter(of_step).flat_map(|line| [line, "\n"]).collect()
 }
 
-fn counts(samples: &[Sample], theses: usize) -> Vec<usize> {
-    (0..theses).map(|thesis| samples.iter().filter(|s| s.argues(thesis)).count()).collect()
+/// How often each of `classes` classes occurs.
+fn counts(classes: usize, numbers: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut counts = vec![0; classes];
+    numbers.for_each(|number| counts[number] += 1);
+    counts
 }
 
-/// Whether the base is a model of ours for the same theses, whose head is a better start than none.
-fn goes_on_from(job: &Job<'_>) -> Result<bool, TrainError> {
+/// Whether theses can be learnt.
+fn check_theses(job: &Job<'_>) -> Result<(), TrainError> {
+    if job.samples.iter().all(|s| s.labels.is_empty()) {
+        return Err(TrainError::NoLabels(job.samples.len()));
+    }
+    if job.tune.iter().all(|s| s.labels.is_empty()) {
+        return Err(TrainError::NoTuning(job.tune.len()));
+    }
+    Ok(())
+}
+
+/// Whether roles can be learnt by themselves.
+fn check_roles(job: &Job<'_>, params: &Params) -> Result<(), TrainError> {
+    if params.role_weight == 0.0 {
+        return Err(TrainError::NoWeight);
+    }
+    match [("samples", job.samples), ("tuning samples", job.tune)]
+        .into_iter()
+        .find(|(_, samples)| samples.iter().all(|s| roles::of(s).is_none()))
+    {
+        Some((name, samples)) => Err(TrainError::NoRoles { samples: name, count: samples.len() }),
+        None => Ok(()),
+    }
+}
+
+/// The manifest of the base if that is a model of ours for the same theses, whose heads are a better start than none.
+fn goes_on_from(job: &Job<'_>) -> Result<Option<Manifest>, TrainError> {
     if !job.base.join(MANIFEST).is_file() {
-        return Ok(false);
+        return Ok(None);
     }
     // Read whole: a damaged model is no base.
     let known = Model::open(job.base)?;
-    Ok(known.theses().iter().eq(job.taxonomy.theses().iter().map(|t| &t.slug)))
+    let same = known.theses().iter().eq(job.taxonomy.theses().iter().map(|t| &t.slug));
+    Ok(same.then_some(known.manifest))
 }
 
-/// A head that knows nothing yet, of `samples` samples but how many argue each thesis: each starts with its own odds, so
-/// that the first steps need not learn that theses are rare.
+/// A head with this bias that knows nothing yet.
 fn first_head(
-    counts: &[usize],
-    samples: usize,
+    names: &head::Names,
+    bias: Vec<f32>,
     width: usize,
     seed: u64,
 ) -> Result<HashMap<String, Tensor>, TrainError> {
-    let mut random = Random::new(seed ^ 0x0048_6561_6400);
+    let mut random = Random::new(seed);
     let spread = 2.0 * (3.0 / width as f64).sqrt() * 0.2;
-    let weight: Vec<f32> = (0..counts.len() * width).map(|_| ((random.unit() - 0.5) * spread) as f32).collect();
-    let odds: Vec<f32> = counts.iter().map(|&n| ((n as f32 + 1.0) / (samples - n + 1) as f32).ln()).collect();
-    let weight = Tensor::from_vec(weight, (counts.len(), width), &Device::Cpu)?;
-    let bias = Tensor::from_vec(odds, counts.len(), &Device::Cpu)?;
-    Ok(HashMap::from([(head::NAMES[0].to_owned(), weight), (head::NAMES[1].to_owned(), bias)]))
+    let classes = bias.len();
+    let weight: Vec<f32> = (0..classes * width).map(|_| ((random.unit() - 0.5) * spread) as f32).collect();
+    let weight = Tensor::from_vec(weight, (classes, width), &Device::Cpu)?;
+    let bias = Tensor::from_vec(bias, classes, &Device::Cpu)?;
+    Ok(HashMap::from([(names.weight.to_owned(), weight), (names.bias.to_owned(), bias)]))
 }
 
 /// The windows of a paragraph, and what comes out of the frozen layers for each.
@@ -648,6 +810,13 @@ mod tests {
                 .then(|| Label { thesis: i % taxonomy.len() % 4, stance: Stance::Endorse, evidence: None })
                 .into_iter()
                 .collect(),
+            // The first four, which some tests take alone, have none; the last has a word that is no role.
+            role: match i {
+                0..4 => "",
+                23 => "hearsay",
+                _ => ["explanation", "other", "remedy", "other"][i % 4],
+            }
+            .to_owned(),
             ..Default::default()
         };
         (0..24).map(sample).collect()
@@ -661,6 +830,7 @@ mod tests {
             learning_rate: 5e-3,
             head_learning_rate: 2e-2,
             token_dropout: 0.1,
+            role_weight: 2.0,
             lengths: Lengths { window: 16, heading: 4, prev: 8 },
             ..Params::default()
         }
@@ -731,13 +901,13 @@ mod tests {
         let every_token = tempfile::tempdir().unwrap();
         run(base.path(), every_token.path(), Params { token_dropout: 0.0, ..params(6) }, false).unwrap();
         assert!(bytes(whole.path()) != bytes(every_token.path()), "no token was left out");
-        let told = |dir: &Path| -> Vec<(u64, f32, bool)> {
+        let told = |dir: &Path| -> Vec<(u64, f32, bool, Option<f64>)> {
             let read = |line: &str| serde_json::from_str::<Progress>(line).unwrap();
-            log(dir).lines().map(read).map(|now| (now.step, now.loss, now.tune.is_some())).collect()
+            log(dir).lines().map(read).map(|now| (now.step, now.loss, now.tune.is_some(), now.roles)).collect()
         };
         assert_eq!(told(parts.path()), told(whole.path()));
-        assert_eq!(told(whole.path()).iter().filter(|(.., tuned)| *tuned).count(), 6);
-        assert!(told(whole.path()).iter().all(|(_, loss, _)| *loss > 0.0));
+        assert_eq!(told(whole.path()).iter().filter(|(_, _, tuned, _)| *tuned).count(), 6);
+        assert!(told(whole.path()).iter().all(|(_, loss, tuned, roles)| *loss > 0.0 && *tuned == roles.is_some()));
 
         let other = run(base.path(), parts.path(), Params { seed: 1, ..params(6) }, true);
         assert!(matches!(other, Err(TrainError::Checkpoint { .. })));
@@ -745,25 +915,36 @@ mod tests {
         relabelled[0].labels.clear();
         let other = run_on(base.path(), parts.path(), &relabelled, &[], params(6), true);
         assert!(matches!(other, Err(TrainError::Checkpoint { .. })));
+        let mut recast = all.clone();
+        recast[5].role = "evidence".to_owned();
+        let other = run_on(base.path(), parts.path(), &recast, &[], params(6), true);
+        assert!(matches!(other, Err(TrainError::Checkpoint { .. })));
 
+        let threshold = model.thresholds().global;
+        let out = classified(model, &all);
+        assert!(right(&out, threshold, &all) >= 20, "{} of 24", right(&out, threshold, &all));
+        assert!(!out.evidence.is_empty());
+        assert!((0..all.len()).all(|row| out.role(row).is_some()));
+    }
+
+    /// How many of the 19 samples with a role get it.
+    fn right_roles(out: &Output, samples: &[Sample]) -> usize {
+        let given = |row: usize| out.role(row).map(|scores| Role::likeliest(scores).as_str());
+        samples.iter().enumerate().filter(|(row, s)| given(*row) == Some(&s.role)).count()
+    }
+
+    fn classified(model: Model, samples: &[Sample]) -> Output {
+        let taxonomy = Taxonomy::china_economy();
         let classifier = Transformer::new(model, &taxonomy).unwrap();
-        let units: Vec<Unit<'_>> = all.iter().map(|s| Unit::from(&s.paragraph)).collect();
+        let units: Vec<Unit<'_>> = samples.iter().map(|s| Unit::from(&s.paragraph)).collect();
         let mut out = Output::new(units.len(), taxonomy.len());
         classifier.classify(&Batch::new(&units), &mut out).unwrap();
         out.check(|row| units[row].text).unwrap();
-        let threshold = classifier.thresholds().global;
-        let right = all.iter().enumerate().filter(|(row, s)| (out.row(*row)[0] >= threshold) == s.argues(0)).count();
-        assert!(right >= 20, "{right} of 24");
-        assert!(!out.evidence.is_empty());
+        out
     }
 
     /// How many of the samples get a score for thesis 0 on the right side of the threshold.
-    fn right(model: Model, samples: &[Sample]) -> usize {
-        let classifier = Transformer::new(model, &Taxonomy::china_economy()).unwrap();
-        let units: Vec<Unit<'_>> = samples.iter().map(|s| Unit::from(&s.paragraph)).collect();
-        let mut out = Output::new(units.len(), Taxonomy::china_economy().len());
-        classifier.classify(&Batch::new(&units).without_evidence(), &mut out).unwrap();
-        let threshold = classifier.thresholds().global;
+    fn right(out: &Output, threshold: f32, samples: &[Sample]) -> usize {
         samples.iter().enumerate().filter(|(row, s)| (out.row(*row)[0] >= threshold) == s.argues(0)).count()
     }
 
@@ -775,7 +956,13 @@ mod tests {
         for pooling in [Pooling::Mean, Pooling::Attention] {
             let params = Params { freeze: usize::MAX, pooling, head_learning_rate: 0.1, ..params(40) };
             let model = run(base.path(), out.path(), params, false).unwrap();
-            assert!(right(model, &all) >= 20, "{pooling:?}");
+            let threshold = model.thresholds().global;
+            let scored = classified(model, &all);
+            assert!(right(&scored, threshold, &all) >= 20, "{pooling:?}");
+            // Roles are learnt beside, though the pass is chosen by theses; always the commonest would be right of 0.47.
+            let log = fs::read_to_string(out.path().join(LOG)).unwrap();
+            let last: Progress = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+            assert!(last.roles.unwrap() > 0.7, "{pooling:?}: {last:?}");
             let (before, after) = (weights::read(base.path()).unwrap(), weights::read(out.path()).unwrap());
             let same = |name: &String| {
                 let [a, b] = [&before[name], &after[name]].map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap());
@@ -783,8 +970,79 @@ mod tests {
                 a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.01)
             };
             assert!(before.keys().all(same));
-            assert_eq!(after.contains_key(head::QUERY), pooling == Pooling::Attention);
+            assert_eq!(after.contains_key(head::THESES.query), pooling == Pooling::Attention);
         }
+    }
+
+    #[test]
+    fn roles_are_added_to_a_model_without_any_change_to_its_theses() {
+        for pooling in [Pooling::Mean, Pooling::Attention] {
+            let dirs: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+            let [base, first, second, third] = [0, 1, 2, 3].map(|i| dirs[i].path());
+            tiny::save(base);
+            let mut all = samples(&Taxonomy::china_economy());
+            // Several windows.
+            all[9].paragraph.text = all[9].paragraph.text.repeat(8);
+            let without =
+                run_on(base, first, &all, &[], Params { role_weight: 0.0, pooling, ..params(4) }, false).unwrap();
+            let manifest = without.manifest.clone();
+            let before = classified(without, &all);
+            assert!((0..all.len()).all(|row| before.role(row).is_none()));
+
+            // Lengths, pooling and layers of its own would read paragraphs differently; the base's hold.
+            let roles_only = Params {
+                heads: Heads::Roles,
+                lengths: Lengths::default(),
+                layers: 1,
+                freeze: 0,
+                pooling: Pooling::Mean,
+                head_learning_rate: 0.1,
+                ..params(40)
+            };
+            let with = run_on(first, second, &all, &[], roles_only.clone(), false).unwrap();
+            let kept = with.manifest.clone();
+            let after = classified(with, &all);
+            assert_eq!(before.scores(), after.scores());
+            assert_eq!(before.evidence, after.evidence);
+            let roles = right_roles(&after, &all);
+            assert!(roles >= 17, "{pooling:?}: {roles} of 19");
+            assert_eq!((&kept.params, &kept.calibration), (&manifest.params, &manifest.calibration));
+            assert_eq!((kept.thresholds, kept.base), (manifest.thresholds, manifest.base));
+            assert_eq!(
+                kept.roles.unwrap().params,
+                Params { layers: 0, freeze: 2, pooling, lengths: manifest.params.lengths, ..roles_only.clone() }
+            );
+            let progress = fs::read_to_string(second.join(LOG)).unwrap();
+            let last: Progress = serde_json::from_str(progress.lines().last().unwrap()).unwrap();
+            assert!(last.roles.unwrap() > 0.8 && last.loss < 0.5, "{last:?}");
+
+            // What is learnt once more goes on from what is there.
+            let again = Params { head_learning_rate: 1e-9, epochs: 1, ..roles_only.clone() };
+            let more = classified(run_on(second, third, &all, &[], again, false).unwrap(), &all);
+            assert_eq!(more.scores(), after.scores());
+            assert_eq!(right_roles(&more, &all), right_roles(&after, &all));
+            // Trained on without a head for roles, a model has none.
+            let forgets = Params { role_weight: 0.0, pooling, ..params(1) };
+            assert!(run_on(second, third, &all, &[], forgets, false).unwrap().roles.is_none());
+
+            let error = |base: &Path, samples: &[Sample], params: Params| {
+                run_on(base, third, samples, &[], params, false).unwrap_err()
+            };
+            assert!(matches!(error(base, &all, roles_only.clone()), TrainError::NoModel { .. }));
+            assert!(matches!(error(first, &all[..4], roles_only.clone()), TrainError::NoRoles { count: 4, .. }));
+            let weightless = Params { role_weight: 0.0, ..roles_only };
+            assert!(matches!(error(first, &all, weightless), TrainError::NoWeight));
+        }
+    }
+
+    #[test]
+    fn samples_without_roles_give_no_head_for_them() {
+        let (base, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        tiny::save(base.path());
+        let few = &samples(&Taxonomy::china_economy())[..4];
+        let model = run_on(base.path(), out.path(), few, &[], params(1), false).unwrap();
+        assert!(model.roles.is_none());
+        assert!(!fs::read_to_string(out.path().join(LOG)).unwrap().contains("\"roles\":0"));
     }
 
     #[test]
@@ -796,7 +1054,9 @@ mod tests {
         run(base, first, params(12), false).unwrap();
         // Next to no learning: what it knows it has from the first.
         let still = Params { learning_rate: 1e-9, head_learning_rate: 1e-9, ..params(1) };
-        assert!(right(run(first, second, still, false).unwrap(), &all) >= 20);
+        let model = run(first, second, still, false).unwrap();
+        let threshold = model.thresholds().global;
+        assert!(right(&classified(model, &all), threshold, &all) >= 20);
         let first_score = |dir: &Path| {
             let log = fs::read_to_string(dir.join(LOG)).unwrap();
             let first: Progress = serde_json::from_str(log.lines().find(|l| !l.contains("null")).unwrap()).unwrap();
@@ -826,7 +1086,9 @@ mod tests {
         let few: Vec<Sample> = all[..4].to_vec();
         let taught =
             run_on(base.path(), out.path(), &few, &taught, Params { teacher_weight: 2.0, ..params(10) }, false);
-        assert!(right(taught.unwrap(), &all) >= 22);
+        let model = taught.unwrap();
+        let threshold = model.thresholds().global;
+        assert!(right(&classified(model, &all), threshold, &all) >= 22);
     }
 
     #[test]
@@ -838,6 +1100,18 @@ mod tests {
             let slope = (at(z + 1e-2) - at(z - 1e-2)) / 2e-2;
             let found = f64::from(loss_of(z, target, positive, focus).1);
             assert!((slope - found).abs() < 1e-3, "{z} {target} {positive} {focus}: {slope} {found}");
+        }
+        for role in 0..4 {
+            let logits = [0.4, -1.3, 2.0, 0.1];
+            for (i, found) in roles::loss_of(&logits, role).1.into_iter().enumerate() {
+                let at = |step: f32| {
+                    let mut moved = logits;
+                    moved[i] += step;
+                    f64::from(roles::loss_of(&moved, role).0)
+                };
+                let slope = (at(1e-2) - at(-1e-2)) / 2e-2;
+                assert!((slope - f64::from(found)).abs() < 1e-3, "{role} {i}: {slope} {found}");
+            }
         }
         // Plain cross-entropy by hand: -ln(0.9) at p = 0.9.
         let z = (0.9f32 / 0.1).ln();

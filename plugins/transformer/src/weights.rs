@@ -169,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_quantised_once_is_the_same_when_quantised_again() {
+        // A scale times 127 is the largest number that it came from: the error of the quotient is at most half its last
+        // place, 127 of which are less than half the last place of the product.
+        let once = quantise(&tiny::weights()).unwrap();
+        for file in [once.as_slice(), crate::BUNDLED.1[2]] {
+            let again = quantise(&from_bytes(file).unwrap().into_iter().collect()).unwrap();
+            let (before, after) = (SafeTensors::deserialize(file).unwrap(), SafeTensors::deserialize(&again).unwrap());
+            assert_eq!(before.len(), after.len());
+            for (name, view) in before.iter() {
+                assert!(after.tensor(name).unwrap() == view, "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn weights_in_parts_are_those_in_one_file() {
         let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         tiny::save(whole.path());
