@@ -116,6 +116,10 @@ fn measure(
         let [from, to] = average.ci95.map_or([None; 2], |ci| ci.map(Some));
         figures.extend([(f1, Some(average.prf.f1)), (low, from), (high, to)]);
     }
+    if let Some(role) = &report.role {
+        let (accuracy, macro_f1) = (Some(role.accuracy), Some(role.macro_f1));
+        figures.extend([("role.accuracy", accuracy), ("role.macro_f1", macro_f1), ("role.kappa", role.kappa)]);
+    }
     let name = scoring::file_name(path);
     let figures = figures.into_iter().filter_map(|(metric, value)| Some((format!("{name}.{metric}"), value?)));
     Ok(figures.map(|(metric, value)| (metric, (value * 1e4).round() / 1e4)).collect())

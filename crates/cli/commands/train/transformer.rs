@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// of several systems their mean counts (repeatable)
     #[arg(long, value_name = "FILE")]
     teacher: Vec<PathBuf>,
-    /// Train the head only: quick, and enough for few samples
+    /// Train the heads only: quick, and enough for few samples
     #[arg(long)]
     freeze: bool,
     /// Go on where training into the same folder was stopped
@@ -144,7 +144,8 @@ impl Told {
     fn tell(&mut self, now: &Progress) {
         let (started, at) = *self.first.get_or_insert((Instant::now(), now.step));
         if let Some((macro_f1, micro_f1)) = now.tune {
-            output::say(format_args!("pass {}: macro-F1 {macro_f1:.3}, micro-F1 {micro_f1:.3}", now.epoch));
+            let roles = now.roles.map(|accuracy| format!(", roles right {accuracy:.3}")).unwrap_or_default();
+            output::say(format_args!("pass {}: macro-F1 {macro_f1:.3}, micro-F1 {micro_f1:.3}{roles}", now.epoch));
         } else if self.last.elapsed() >= Self::EVERY {
             let per_step = started.elapsed().as_secs_f64() / (now.step - at).max(1) as f64;
             let left = (per_step * (now.steps - now.step) as f64 / 60.0).ceil();
