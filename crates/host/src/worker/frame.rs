@@ -218,8 +218,8 @@ impl FromWorker {
         }
     }
 
-    /// Reads a frame without its length. The rows of an answer may still lie outside it, and its scores and evidence
-    /// be out of range: [`Output::fail_broken_rows`] is for that.
+    /// Reads a frame without its length. The rows of an answer may still lie outside it, and its scores, roles and
+    /// evidence be out of range: [`Output::fail_broken_rows`] is for that.
     ///
     /// # Errors
     /// [`FrameError::Garbled`].
