@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use lundian_core::{Kind, Output, Paragraph, Sample, Taxonomy, Thresholds};
 use lundian_eval::SystemOutput;
 use lundian_runner::aggregate::{self, AGGREGATES, Entry, Fitted, Panel, Training};
-use lundian_runner::{Gate, Labelled, Options, RunError, StageSummary, System, evidence_for};
+use lundian_runner::{Gate, Labelled, Options, RunError, StageSummary, System, evidence_for, mean_role};
 
 use crate::output::{self, Interrupted};
 
@@ -126,6 +126,9 @@ pub(crate) fn score(
             let depth = gate.as_ref().map_or(1, |gate| gate.depth(&scores));
             scored.stages[..depth].iter_mut().for_each(|stage| stage.paragraphs += 1);
             let asked: Vec<usize> = scored.stages[..depth].iter().flat_map(|stage| stage.systems.clone()).collect();
+            if let Some(role) = mean_role(asked.iter().map(|&system| &labelled.verdicts[system])) {
+                scored.output.set_role(row, role);
+            }
             add_evidence(&mut scored.output, row, &labelled, &asked);
         }
         for (number, (system, verdict)) in scored.iter_mut().zip(&labelled.verdicts).enumerate() {
@@ -133,6 +136,9 @@ pub(crate) fn score(
                 system.output.fail(row, reason);
             } else {
                 system.output.row_mut(row).copy_from_slice(&verdict.scores);
+                if let Some(role) = verdict.role {
+                    system.output.set_role(row, role);
+                }
                 add_evidence(&mut system.output, row, &labelled, &[number]);
             }
         }

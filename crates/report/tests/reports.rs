@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use lundian_core::{Kind, Output, Paragraph, Sample, Taxonomy, Thresholds};
+use lundian_core::{Kind, Output, Paragraph, Role, Sample, Taxonomy, Thresholds};
 use lundian_eval::{
     CompareOptions, Faithfulness, Invariance, Options, Ratings, SystemOutput, agreement, compare, evaluate, read_gold,
     to_label,
@@ -18,10 +18,15 @@ fn samples(taxonomy: &Taxonomy) -> Vec<Sample> {
     samples
 }
 
-/// The gold labels with mistakes: a system that errs on about one cell of `rate`, and abstains on its first thesis.
+/// The gold labels with mistakes: a system that errs on about one cell of `rate`, and abstains on its first thesis. One
+/// that errs often says roles, too, every fourth wrongly.
 fn system(samples: &[Sample], taxonomy: &Taxonomy, rate: usize) -> Output {
     let mut output = Output::new(samples.len(), taxonomy.len());
     for (row, sample) in samples.iter().enumerate() {
+        let role = Role::from_word(&sample.role).filter(|_| rate < 20);
+        if let Some(role) = role.map(|role| if row % 4 == 0 { Role::Other } else { role }) {
+            output.set_role(row, std::array::from_fn(|i| if i == role as usize { 0.7 } else { 0.1 }));
+        }
         for thesis in 0..taxonomy.len() {
             let noise = (row * 31 + thesis * 17 + rate * 7) * 2_654_435_761 % 1000;
             let wrong = noise.is_multiple_of(rate);
@@ -128,6 +133,15 @@ fn every_report_in_every_format() {
     for word in ["overcapacity", "tuned on another file", "annotators on", "p (Holm)"] {
         assert!(table.contains(word), "{word}\n{table}");
     }
+    for system in [1, 2, 3] {
+        let role = &json["systems"][system]["role"];
+        for figure in ["accuracy", "macro_f1", "kappa"].map(|key| format!("{:.3}", role[key].as_f64().unwrap())) {
+            assert!(table.contains(&figure) && page.contains(&figure), "{system} {figure}");
+        }
+    }
+    assert!(json["systems"][0]["role"].is_null());
+    assert!(table.contains("paragraphs have a recorded role: ") && page.contains("Does it see what a paragraph does?"));
+    assert!(text("evaluation.zh.html").contains("能否看出段落的作用"));
     for figure in ["12.5 %", "87.5 %"] {
         assert!(table.contains(figure) && page.contains(figure), "{figure}");
     }

@@ -6,11 +6,11 @@ use lundian_core::{Kind, Sample, Taxonomy};
 use lundian_eval::{Average, ErrorCase, ErrorKind, Evaluation, Pair, SystemReport};
 use maud::{Markup, html};
 
-use super::table::tested;
+use super::table::{tell_roles, tested};
 use crate::figures::{UNDEFINED, difference, figure, interval, optional, p_value, percent};
 use crate::html::chart::{Bar, Line, bars, heat, legend, lines, system_class};
 use crate::html::mark::{Span, chip, chip_of, marked};
-use crate::html::{Lang, choice, counter, family_class, kind, page, search, sorted};
+use crate::html::{Lang, choice, counter, family_class, kind, page, role_name, search, sorted};
 
 /// Ids shown for a pair of systems; the JSON output has them all.
 const IDS: usize = 40;
@@ -56,6 +56,7 @@ impl Report<'_> {
                 (self.pairs())
                 (self.curves())
                 (self.confusions())
+                (self.roles())
                 (self.slices())
                 (self.robustness())
                 (self.thresholds())
@@ -309,6 +310,43 @@ impl Report<'_> {
                                                 }
                                             }
                                         } }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn roles(&self) -> Markup {
+        let lang = self.lang;
+        let told = tell_roles(self.evaluation);
+        html! {
+            @if let Some((_, _, first)) = told.first() {
+                h2 { (lang.t("what-roles")) }
+                p.explain { (lang.t("what-roles-doc")) " n\u{a0}=\u{a0}" (first.paragraphs) "." }
+                div.scroll tabindex="0" {
+                    table data-sort {
+                        thead { tr {
+                            (sorted(lang.t("system"), false)) (sorted(lang.t("role-accuracy"), true)) th { "95 %" }
+                            (sorted(lang.t("delta-macro"), true)) th { "95 %" } (sorted("κ", true))
+                            (sorted(lang.t("role-said"), true))
+                            @for r in &first.per_role {
+                                (sorted(&format!("{} ({})", role_name(lang, r.role), r.support), true))
+                            }
+                        } }
+                        tbody {
+                            @for (i, s, r) in &told {
+                                tr.f0 {
+                                    th scope="row" class=(system_class(*i)) { span.dot {} (s.name) }
+                                    td.n { b { (figure(r.accuracy)) } } td.n { (interval(r.accuracy_ci95)) }
+                                    td.n { b { (figure(r.macro_f1)) } } td.n { (interval(r.macro_f1_ci95)) }
+                                    td.n { (optional(r.kappa)) } td.n { (percent(Some(r.coverage))) }
+                                    @for role in &r.per_role {
+                                        @if role.support > 0 { td.n.hit style=(heat(role.prf.f1)) { (figure(role.prf.f1)) } }
+                                        @else { td.n.soft { (UNDEFINED) } }
                                     }
                                 }
                             }

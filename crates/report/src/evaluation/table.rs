@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use lundian_core::Taxonomy;
-use lundian_eval::{Evaluation, ResampledBy, SystemReport};
+use lundian_core::{Kind, Role, Taxonomy};
+use lundian_eval::{Evaluation, ResampledBy, RoleReport, SystemReport};
 use unicode_width::UnicodeWidthStr;
 
 use crate::figures::{UNDEFINED, difference, figure, interval, optional, p_value, percent};
@@ -21,6 +21,9 @@ pub fn evaluation_table(evaluation: &Evaluation, taxonomy: &Taxonomy, color: boo
     section("Further figures", &further(evaluation));
     for part in theses(evaluation, taxonomy, width) {
         section("F1 of each thesis (* best)", &part);
+    }
+    if let Some(roles) = roles(evaluation) {
+        section("Roles", &roles);
     }
     if !evaluation.pairs.is_empty() {
         section("Differences (a less b)", &pairs(evaluation));
@@ -135,6 +138,34 @@ fn theses(evaluation: &Evaluation, taxonomy: &Taxonomy, width: usize) -> Vec<Tab
             table
         })
         .collect()
+}
+
+/// The systems that say roles, with how well; the baseline is there only beside others.
+pub(super) fn tell_roles(evaluation: &Evaluation) -> Vec<(usize, &SystemReport, &RoleReport)> {
+    let told = evaluation.systems.iter().enumerate().filter_map(|(i, s)| Some((i, s, s.role.as_ref()?)));
+    let told: Vec<_> = told.collect();
+    if told.iter().all(|(_, s, _)| s.kind == Kind::Baseline) { Vec::new() } else { told }
+}
+
+fn roles(evaluation: &Evaluation) -> Option<String> {
+    let told = tell_roles(evaluation);
+    let (_, _, first) = told.first()?;
+    let mut columns = vec![Column::left("system")];
+    columns.extend([Column::right("accuracy"), Column::left("95 %"), Column::right("macro F1"), Column::left("95 %")]);
+    columns.extend(["kappa", "said"].into_iter().chain(Role::ALL.map(Role::as_str)).map(Column::right));
+    let mut table = Table::new(columns);
+    for (_, s, r) in &told {
+        let mut row = vec![s.name.clone(), figure(r.accuracy), interval(r.accuracy_ci95)];
+        row.extend([figure(r.macro_f1), interval(r.macro_f1_ci95), optional(r.kappa), percent(Some(r.coverage))]);
+        // Nothing to find: F1 would be 0 however good the system.
+        row.extend(r.per_role.iter().map(|role| optional((role.support > 0).then_some(role.prf.f1))));
+        table.row(row);
+    }
+    let support: Vec<String> = first.per_role.iter().map(|r| format!("{} {}", r.support, r.role.as_str())).collect();
+    let (paragraphs, support) = (first.paragraphs, support.join(", "));
+    Some(format!(
+        "{paragraphs} paragraphs have a recorded role: {support}\nprior says the commonest throughout\n\n{table}"
+    ))
 }
 
 fn pairs(evaluation: &Evaluation) -> Table {

@@ -37,7 +37,11 @@
         fits = item.theses.some((t, i) => item.scores[i] >= least && (picked.size === 0 || picked.has(t)));
       }
       if (fits && text) {
-        item.text ??= item.node.textContent.toLowerCase();
+        // What stands in the margin is no text: the words for roles are words that texts use, too.
+        item.text ??= [...item.node.children]
+          .map((part) => (part.matches(".n") ? "" : part.textContent))
+          .join(" ")
+          .toLowerCase();
         fits = item.text.includes(text);
       }
       item.node.hidden = !fits;

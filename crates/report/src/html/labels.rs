@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
 
-use lundian_core::Taxonomy;
-use lundian_runner::{Decision, Labelled, Summary};
+use lundian_core::{Role, RoleScores, Taxonomy};
+use lundian_runner::{Decision, Labelled, Summary, mean_role};
 use maud::{Markup, PreEscaped, html};
 
 use super::mark::{Span, marked};
-use super::{choice, counter, family_class, page, search};
+use super::{choice, counter, family_class, page, role_name, search};
 use crate::labels::{Context, FormatEntry, LabelWriter};
 
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: "html",
     endings: &["html", "htm"],
     doc: "one self-contained page for reading, filtering and quoting",
-    open: |out, context| Ok(Box::new(Page { out, context, docs: Vec::new(), with_thesis: 0, quotes: BTreeMap::new() })),
+    open: |out, context| {
+        let (roles, quotes) = ([0; Role::ALL.len()], BTreeMap::new());
+        Ok(Box::new(Page { out, context, docs: Vec::new(), with_thesis: 0, roles, quotes }))
+    },
 };
 
 /// Quotations kept for each thesis: the best.
@@ -29,6 +32,8 @@ struct Page<'a> {
     context: Context<'a>,
     docs: Vec<Doc>,
     with_thesis: usize,
+    /// Per role, the paragraphs that have it.
+    roles: [usize; Role::ALL.len()],
     /// By thesis, best first.
     quotes: BTreeMap<usize, Vec<Quote>>,
 }
@@ -72,7 +77,11 @@ impl LabelWriter for Page<'_> {
                 }
             }
         }
-        let article = self.article(row, labels, number, &anchor);
+        let role = mean_role(&row.verdicts);
+        if let Some(scores) = &role {
+            self.roles[Role::likeliest(scores) as usize] += 1;
+        }
+        let article = self.article(row, labels, role.as_ref(), number, &anchor);
         let doc = &mut self.docs[number];
         let place = [p.author.as_str(), p.heading.as_str()].into_iter().filter(|s| !s.is_empty());
         let place = place.collect::<Vec<_>>().join(" · ");
@@ -103,6 +112,12 @@ impl LabelWriter for Page<'_> {
                     " · " (lang.t("systems")) ": "
                     (self.context.systems.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", "))
                     " · " (self.context.taxonomy.name()) " " (self.context.taxonomy.version())
+                }
+                @if !self.role_counts().is_empty() {
+                    p.facts {
+                        (lang.t("roles")) ": "
+                        (self.role_counts().iter().map(|(_, words)| words.as_str()).collect::<Vec<_>>().join(" · "))
+                    }
                 }
             }
             (self.filters())
@@ -139,16 +154,35 @@ impl Page<'_> {
         family_class(self.taxonomy().family_of(thesis))
     }
 
-    fn article(&self, row: &Labelled, labels: &[Decision], doc: usize, anchor: &str) -> Markup {
+    /// The roles that paragraphs have, with their names and how many have them.
+    fn role_counts(&self) -> Vec<(&'static str, String)> {
+        let there = Role::ALL.into_iter().zip(self.roles).filter(|(_, count)| *count > 0);
+        let words =
+            |(role, count): (Role, usize)| (role.as_str(), format!("{} {count}", role_name(self.context.lang, role)));
+        there.map(words).collect()
+    }
+
+    fn article(
+        &self,
+        row: &Labelled,
+        labels: &[Decision],
+        role: Option<&RoleScores>,
+        doc: usize,
+        anchor: &str,
+    ) -> Markup {
         let lang = self.context.lang;
         let p = &row.paragraph;
         let slugs: Vec<&str> = labels.iter().map(|l| self.taxonomy().theses()[l.thesis].slug.as_str()).collect();
         let scores: Vec<String> = labels.iter().map(|l| format!("{:.4}", l.score)).collect();
         let number = p.id.rsplit('-').next().unwrap_or(&p.id);
+        let word = role.map(|scores| Role::likeliest(scores).as_str());
         html! {
             article id=(anchor) data-item data-doc=(doc) data-t=(slugs.join(" ")) data-s=(scores.join(" "))
-                class=[labels.is_empty().then_some("bare")] {
-                a.n href=(format!("#{anchor}")) title=(p.id) { (number) }
+                data-role=[word] class=[labels.is_empty().then_some("bare")] {
+                div.n {
+                    a href=(format!("#{anchor}")) title=(p.id) { (number) }
+                    @if let Some(scores) = role { (self.role(scores)) }
+                }
                 p { (self.marked(&p.text, labels)) }
                 @if !labels.is_empty() || p.duplicate_of.is_some() {
                     ul {
@@ -169,6 +203,15 @@ impl Page<'_> {
         }
     }
 
+    /// The role of a paragraph, small; how likely each is in the tooltip.
+    fn role(&self, scores: &RoleScores) -> Markup {
+        let name = |role| role_name(self.context.lang, role);
+        let all = Role::ALL.into_iter().zip(scores).map(|(role, score)| format!("{} {score:.2}", name(role)));
+        html! {
+            " " span.role title=(all.collect::<Vec<_>>().join(" · ")) { (name(Role::likeliest(scores))) }
+        }
+    }
+
     /// The text with its evidence marked, in the colour of the label with the highest score.
     fn marked(&self, text: &str, labels: &[Decision]) -> Markup {
         let span = |l: &Decision, range: &Range<usize>| Span {
@@ -185,6 +228,7 @@ impl Page<'_> {
         let lang = self.context.lang;
         let theses = self.taxonomy().theses();
         let counts = self.counts();
+        let roles = self.role_counts();
         let argued: Vec<usize> = (0..counts.len()).filter(|&t| counts[t] > 0).collect();
         let total: usize = self.docs.iter().map(|d| d.labels.len()).sum();
         let numbers: Vec<String> = (0..self.docs.len()).map(|n| n.to_string()).collect();
@@ -197,6 +241,9 @@ impl Page<'_> {
                         (search(lang))
                         @if self.docs.len() > 1 {
                             (choice("doc", lang.t("document"), lang.t("all-documents"), docs))
+                        }
+                        @if !roles.is_empty() {
+                            (choice("role", lang.t("role"), lang.t("all-roles"), roles.iter().map(|(r, words)| (*r, words.as_str()))))
                         }
                         label {
                             span { (lang.t("min-score")) } " "

@@ -10,7 +10,7 @@ pub(crate) mod mark;
 
 pub use lang::Lang;
 
-use lundian_core::Kind;
+use lundian_core::{Kind, Role};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
@@ -89,6 +89,16 @@ pub(crate) fn kind(lang: Lang, kind: Kind) -> &'static str {
         Kind::Plugin => lang.t("kind-plugin"),
         Kind::Aggregate => lang.t("kind-aggregate"),
         Kind::Baseline => lang.t("kind-baseline"),
+    }
+}
+
+/// The word for a role of a paragraph.
+pub(crate) fn role_name(lang: Lang, role: Role) -> &'static str {
+    match role {
+        Role::Explanation => lang.t("role-explanation"),
+        Role::Evidence => lang.t("role-evidence"),
+        Role::Remedy => lang.t("role-remedy"),
+        Role::Other => lang.t("role-other"),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use lundian_runner::{Decision, Labelled, Summary};
+use lundian_core::Role;
+use lundian_runner::{Decision, Labelled, Summary, mean_role};
 
 use super::record::rounded;
 use super::{Context, FormatEntry, LabelWriter};
@@ -19,8 +20,8 @@ pub(super) const ENTRY: FormatEntry = FormatEntry {
     },
 };
 
-const FIXED: [&str; 13] = [
-    "id", "doc", "title", "section", "heading", "author", "date", "start", "end", "text", "theses", "evidence",
+const FIXED: [&str; 14] = [
+    "id", "doc", "title", "section", "heading", "author", "date", "start", "end", "text", "theses", "evidence", "role",
     "failed",
 ];
 
@@ -46,8 +47,9 @@ impl LabelWriter for Csv<'_> {
             .filter(|(_, v)| v.failed.is_some())
             .map(|(s, _)| s.name.as_str())
             .collect();
+        let role = mean_role(&row.verdicts).map_or("", |scores| Role::likeliest(&scores).as_str());
         let (start, end) = p.source.map_or_else(Default::default, |s| (s.start.to_string(), s.end.to_string()));
-        let fixed = [
+        let fixed: [&str; FIXED.len()] = [
             &p.id,
             &p.doc,
             &p.title,
@@ -60,11 +62,12 @@ impl LabelWriter for Csv<'_> {
             &p.text,
             &theses.join("; "),
             &evidence.join(" | "),
+            role,
             &failed.join("; "),
         ];
         // An abstention is an empty cell, which data frames read as missing.
         let scores = scores.iter().map(|&s| if s.is_nan() { String::new() } else { rounded(s).to_string() });
-        self.out.write_record(fixed.into_iter().cloned().chain(scores))?;
+        self.out.write_record(fixed.into_iter().map(str::to_owned).chain(scores))?;
         Ok(())
     }
 

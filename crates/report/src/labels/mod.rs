@@ -134,7 +134,8 @@ mod tests {
         String::from_utf8(written_bytes(name, color)).unwrap()
     }
 
-    /// Two paragraphs, the second without a label and with a failed system, in the format `name`.
+    /// Two paragraphs, the second without a label or a role and with a failed system, in the format `name`. Both come with
+    /// a role of their own.
     fn written_bytes(name: &str, color: bool) -> Vec<u8> {
         let taxonomy = Taxonomy::china_economy();
         let thresholds = vec![0.5; taxonomy.len()];
@@ -164,14 +165,15 @@ mod tests {
         };
         paragraph.extra.insert("note".into(), json!([1]));
         paragraph.extra.insert("text".into(), json!("shadowed"));
+        paragraph.extra.insert("role".into(), json!("shadowed"));
         let labels = vec![Decision {
             thesis: 4,
             score: 0.93,
             evidence: vec![EvidenceSpan { range: 13..22, weight: 0.8, system: 0 }],
             why: vec![Why { system: 0, reason: "rule x".into() }],
         }];
-        let row =
-            Labelled { paragraph: paragraph.clone(), verdicts: vec![verdict(scores.clone()), verdict(abstaining)] };
+        let says_role = Verdict { role: Some([0.2, 0.05, 0.700_04, 0.05]), ..verdict(abstaining) };
+        let row = Labelled { paragraph: paragraph.clone(), verdicts: vec![verdict(scores.clone()), says_role] };
         writer.row(&row, &scores, &labels).unwrap();
         let failed = Verdict { scores: vec![f32::NAN; taxonomy.len()], failed: Some("x".into()), ..Verdict::default() };
         paragraph.id = "a-0002".into();
@@ -198,6 +200,8 @@ mod tests {
         assert_eq!(label["why"], json!([{"system": "rules", "reason": "rule x"}]));
         assert_eq!(row["systems"]["rules"], json!({"unequal-distribution": 0.1235, "overcapacity": 0.93}));
         assert_eq!(row["systems"]["linear"]["weak-demand"], Value::Null, "null is an abstention");
+        assert_eq!(row["role"], "remedy");
+        assert_eq!(row["roles"], json!({"explanation": 0.2, "evidence": 0.05, "remedy": 0.7, "other": 0.05}));
         assert_eq!(row["failed"], json!([]));
     }
 
@@ -210,6 +214,7 @@ mod tests {
         assert_eq!(rows[1]["labels"], json!([]));
         assert_eq!(rows[1]["failed"], json!(["linear"]));
         assert!(rows[1].get("source").is_none());
+        assert!(rows[1].get("role").is_none() && rows[1].get("roles").is_none(), "nobody said one: {}", rows[1]);
     }
 
     #[test]
@@ -235,6 +240,7 @@ mod tests {
         assert_eq!(cell(0, "evidence"), "overcapacity: 的货堆");
         assert_eq!(cell(1, "theses"), "");
         assert_eq!(cell(1, "failed"), "linear");
+        assert_eq!((cell(0, "role"), cell(1, "role")), ("remedy", ""));
     }
 
     #[cfg(feature = "parquet")]
@@ -260,6 +266,7 @@ mod tests {
             "[{thesis: \"overcapacity\", start: 4, end: 7, quote: \"的货堆\", weight: 0.8, system: \"rules\"}]";
         assert_eq!((cell(0, "evidence"), cell(1, "evidence")), (evidence.into(), "[]".into()));
         assert_eq!((cell(0, "failed"), cell(1, "failed")), ("[]".into(), "[\"linear\"]".into()));
+        assert_eq!((cell(0, "role"), cell(1, "role")), ("\"remedy\"".into(), "null".into()));
         assert_eq!(cell(0, "overcapacity"), "0.93");
     }
 
@@ -269,12 +276,30 @@ mod tests {
         assert!(plain.contains("【的货堆】"), "{plain}");
         assert!(plain.contains("overcapacity") && plain.contains("产能过剩与内卷") && plain.contains("0.93"));
         assert!(plain.contains("rules: rule x"));
+        assert!(plain.contains("\n对策  → 0.93"), "the text is one line: {plain}");
+        assert!(plain.contains("\n    1  对策 remedy ") && !plain.contains("explanation"), "{plain}");
         assert!(!plain.contains('\x1b'));
         for line in plain.lines() {
             assert!(unicode_width::UnicodeWidthStr::width(line) <= 60, "{line}");
         }
         let colored = written("table", true);
         assert!(colored.contains('\x1b') && !colored.contains('【'));
+    }
+
+    #[test]
+    fn the_page_tags_and_filters_roles() {
+        let page = written("html", false);
+        let articles: Vec<&str> = page.split("<article").skip(1).filter_map(|a| a.split("</article>").next()).collect();
+        assert!(
+            articles[0].contains("data-role=\"remedy\"") && articles[0].contains(">remedy</span>"),
+            "{}",
+            articles[0]
+        );
+        assert!(articles[0].contains("explanation 0.20 · evidence 0.05 · remedy 0.70 · other 0.05"), "{}", articles[0]);
+        assert!(!articles[1].contains("role"), "{}", articles[1]);
+        let (_, select) = page.split_once("<select data-by=\"role\">").unwrap();
+        let (options, _) = select.split_once("</select>").unwrap();
+        assert_eq!(options, "<option value=\"\">All</option><option value=\"remedy\">remedy 1</option>");
     }
 
     #[test]

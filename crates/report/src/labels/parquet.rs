@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use lundian_core::Paragraph;
-use lundian_runner::{Decision, Labelled, Summary};
+use lundian_core::{Paragraph, Role};
+use lundian_runner::{Decision, Labelled, Summary, mean_role};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
 use parquet::errors::{ParquetError, Result};
@@ -157,6 +157,7 @@ struct Columns {
     end: Leaf<i64>,
     theses: Leaf<ByteArray>,
     evidence: Evidence,
+    role: Leaf<ByteArray>,
     failed: Leaf<ByteArray>,
     scores: Vec<Leaf<f32>>,
 }
@@ -190,6 +191,7 @@ impl Columns {
         evidence.quote.list(spans.iter().map(|(_, e)| ByteArray::from(&p.text[e.range.clone()])));
         evidence.weight.list(spans.iter().map(|(_, e)| e.weight));
         evidence.system.list(spans.iter().map(|(_, e)| ByteArray::from(context.systems[e.system].name.as_str())));
+        self.role.one(mean_role(&row.verdicts).map(|scores| ByteArray::from(Role::likeliest(&scores).as_str())));
         let failed = context.systems.iter().zip(&row.verdicts).filter(|(_, v)| v.failed.is_some());
         self.failed.list(failed.map(|(s, _)| ByteArray::from(s.name.as_str())));
         for (leaf, score) in self.scores.iter_mut().zip(scores) {
@@ -210,6 +212,7 @@ impl Columns {
         self.evidence.quote.write::<ByteArrayType>(group)?;
         self.evidence.weight.write::<FloatType>(group)?;
         self.evidence.system.write::<ByteArrayType>(group)?;
+        self.role.write::<ByteArrayType>(group)?;
         self.failed.write::<ByteArrayType>(group)?;
         self.scores.iter_mut().try_for_each(|leaf| leaf.write::<FloatType>(group))
     }
@@ -233,6 +236,7 @@ fn schema(context: &Context<'_>) -> Result<TypePtr> {
     ];
     let span = Type::group_type_builder("element").with_repetition(Repetition::REQUIRED).with_fields(span).build()?;
     fields.push(list("evidence", Arc::new(span))?);
+    fields.push(leaf("role", BYTE_ARRAY, Repetition::OPTIONAL)?);
     fields.push(list("failed", leaf("element", BYTE_ARRAY, Repetition::REQUIRED)?)?);
     for thesis in context.taxonomy.theses() {
         fields.push(leaf(&thesis.slug, FLOAT, Repetition::OPTIONAL)?);

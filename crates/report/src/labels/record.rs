@@ -1,12 +1,17 @@
 //! A labelled paragraph as one JSON object: the keys of `classify --format jsonl`.
 
-use lundian_core::{Paragraph, Taxonomy};
-use lundian_runner::{Decision, Labelled};
+use lundian_core::{Paragraph, Role, RoleScores, Taxonomy};
+use lundian_runner::{Decision, Labelled, mean_role};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Context;
 use crate::CodePoints;
+
+/// Keys of the role. They are ours even where no system says one: a row that took the role of its input then would pass for
+/// one that a system judged.
+const ROLE: &str = "role";
+const ROLES: &str = "roles";
 
 /// Scores below this are left out of `systems`, to keep a line readable; a missing thesis scores (nearly) nothing, an
 /// abstention is null.
@@ -108,6 +113,10 @@ pub(crate) fn paragraph_record(p: &Paragraph) -> Map<String, Value> {
 pub(super) fn record(context: &Context<'_>, row: &Labelled, labels: &[Decision]) -> Value {
     let mut map = paragraph_record(&row.paragraph);
     map.insert("labels".into(), json!(label_records(context, &row.paragraph, labels)));
+    if let Some(scores) = mean_role(&row.verdicts) {
+        map.insert(ROLE.into(), json!(Role::likeliest(&scores)));
+        map.insert(ROLES.into(), roles_record(&scores));
+    }
     let mut systems = Map::new();
     let mut failed = Vec::new();
     for (system, verdict) in context.systems.iter().zip(&row.verdicts) {
@@ -120,11 +129,16 @@ pub(super) fn record(context: &Context<'_>, row: &Labelled, labels: &[Decision])
     map.insert("systems".into(), Value::Object(systems));
     map.insert("failed".into(), json!(failed));
     for (key, value) in &row.paragraph.extra {
-        if !map.contains_key(key) {
+        if !map.contains_key(key) && ![ROLE, ROLES].contains(&key.as_str()) {
             map.insert(key.clone(), value.clone());
         }
     }
     Value::Object(map)
+}
+
+fn roles_record(scores: &RoleScores) -> Value {
+    let roles = Role::ALL.into_iter().zip(scores);
+    Value::Object(roles.map(|(role, &s)| (role.as_str().to_owned(), json!(rounded(s)))).collect())
 }
 
 fn scores_record(taxonomy: &Taxonomy, scores: &[f32]) -> Value {

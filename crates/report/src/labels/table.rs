@@ -1,13 +1,15 @@
 //! Labelled paragraphs for the eye: each paragraph with its evidence marked and its theses below, then how often each
-//! thesis was argued.
+//! thesis was argued. Its role, where systems say one, stands in the margin, where it takes no room.
 
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use lundian_runner::{Decision, Labelled, Summary};
+use lundian_core::Role;
+use lundian_runner::{Decision, Labelled, Summary, mean_role};
 use unicode_width::UnicodeWidthStr;
 
 use super::{Context, FormatEntry, LabelWriter};
+use crate::html::{Lang, role_name};
 use crate::table::truncated;
 
 pub(super) const ENTRY: FormatEntry = FormatEntry {
@@ -16,7 +18,8 @@ pub(super) const ENTRY: FormatEntry = FormatEntry {
     doc: "for reading in a terminal: paragraphs with evidence marked, theses and scores",
     open: |out, context| {
         let argued = vec![0; context.taxonomy.len()];
-        Ok(Box::new(Terminal { out, argued, with_thesis: 0, doc: None, section: String::new(), context }))
+        let (roles, section) = ([0; Role::ALL.len()], String::new());
+        Ok(Box::new(Terminal { out, argued, with_thesis: 0, roles, doc: None, section, context }))
     },
 };
 
@@ -29,6 +32,8 @@ const FAILED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor:
 
 /// Columns left of the text.
 const MARGIN: usize = 6;
+/// Columns of the names in the summary.
+const NAME: usize = 34;
 /// A bar of the summary at its longest.
 const BAR: usize = 24;
 
@@ -38,6 +43,8 @@ struct Terminal<'a> {
     /// Per thesis, the paragraphs that argue it.
     argued: Vec<usize>,
     with_thesis: usize,
+    /// Per role, the paragraphs that have it.
+    roles: [usize; Role::ALL.len()],
     /// The document and the section (or heading) that the reader knows to be in.
     doc: Option<String>,
     section: String,
@@ -70,6 +77,19 @@ impl Terminal<'_> {
         }
         Ok(())
     }
+
+    /// Names with what they count, and a bar each.
+    fn bars(&mut self, counts: &[(String, usize)]) -> io::Result<()> {
+        let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(1);
+        for (name, count) in counts {
+            let name = truncated(name, NAME);
+            let pad = " ".repeat(NAME - name.width());
+            let name = self.paint(THESIS, &name);
+            let bar = truncated(&"█".repeat((count * BAR).div_ceil(most)), self.context.width.saturating_sub(NAME + 7));
+            writeln!(self.out, "{count:>5}  {name}{pad}{bar}")?;
+        }
+        Ok(())
+    }
 }
 
 impl LabelWriter for Terminal<'_> {
@@ -78,6 +98,10 @@ impl LabelWriter for Terminal<'_> {
         let p = &row.paragraph;
         let number = p.id.rsplit('-').next().unwrap_or(&p.id);
         let number = format!("{:>4}  ", truncated(number, MARGIN - 2));
+        let role = mean_role(&row.verdicts).map(|scores| Role::likeliest(&scores));
+        if let Some(role) = role {
+            self.roles[role as usize] += 1;
+        }
         let number = self.paint(DIM, &number);
         let width = self.context.width.saturating_sub(MARGIN).max(20);
         if labels.is_empty() {
@@ -88,16 +112,19 @@ impl LabelWriter for Terminal<'_> {
         } else {
             self.with_thesis += 1;
             let marked = Marked::new(&p.text, labels, self.context.color);
-            for (i, line) in marked.wrapped(width).into_iter().enumerate() {
-                let margin = if i == 0 { number.clone() } else { " ".repeat(MARGIN) };
-                writeln!(self.out, "{margin}{line}")?;
+            // In Chinese, as a role of two characters fits below the number.
+            let role = role.map(|role| self.paint(DIM, &format!("{}  ", role_name(Lang::Zh, role))));
+            let mut margins = [number].into_iter().chain(role);
+            let mut margin = || margins.next().unwrap_or_else(|| " ".repeat(MARGIN));
+            for line in marked.wrapped(width) {
+                writeln!(self.out, "{}{line}", margin())?;
             }
             for label in labels {
                 self.argued[label.thesis] += 1;
                 let thesis = &self.context.taxonomy.theses()[label.thesis];
                 let name = truncated(&format!("{} {}", thesis.name.zh, thesis.slug), width.saturating_sub(10));
                 let name = self.paint(THESIS, &name);
-                writeln!(self.out, "{}→ {:.2}  {name}", " ".repeat(MARGIN), label.score)?;
+                writeln!(self.out, "{}→ {:.2}  {name}", margin(), label.score)?;
                 for why in &label.why {
                     let system = &self.context.systems[why.system].name;
                     let line = truncated(&format!("{system}: {}", why.reason), width.saturating_sub(8));
@@ -123,19 +150,18 @@ impl LabelWriter for Terminal<'_> {
         )?;
         let mut theses: Vec<usize> = (0..self.argued.len()).filter(|&t| self.argued[t] > 0).collect();
         theses.sort_by_key(|&t| std::cmp::Reverse(self.argued[t]));
-        let most = theses.first().map_or(1, |&t| self.argued[t]);
-        for t in theses {
+        let of_thesis = |t: usize| {
             let thesis = &self.context.taxonomy.theses()[t];
-            let name = truncated(&format!("{} {}", thesis.name.zh, thesis.slug), 34);
-            let pad = " ".repeat(34 - name.width());
-            let bar = "█".repeat((self.argued[t] * BAR).div_ceil(most));
-            let name = self.paint(THESIS, &name);
-            writeln!(
-                self.out,
-                "{:>5}  {name}{pad}{}",
-                self.argued[t],
-                truncated(&bar, self.context.width.saturating_sub(41))
-            )?;
+            (format!("{} {}", thesis.name.zh, thesis.slug), self.argued[t])
+        };
+        let theses: Vec<(String, usize)> = theses.into_iter().map(of_thesis).collect();
+        self.bars(&theses)?;
+        let of_role =
+            |role: Role| (format!("{} {}", role_name(Lang::Zh, role), role.as_str()), self.roles[role as usize]);
+        let roles: Vec<(String, usize)> = Role::ALL.into_iter().map(of_role).filter(|(_, n)| *n > 0).collect();
+        if !roles.is_empty() {
+            writeln!(self.out, "\nWhat the paragraphs do:")?;
+            self.bars(&roles)?;
         }
         self.out.flush()
     }
