@@ -3,6 +3,7 @@
 //! The decision that matters: a batch is packed, not padded (see `ops`), so that a paragraph's scores do not depend on
 //! its neighbours, and training on a few cores of a CPU is quick enough to be of use.
 
+mod eight_bit;
 mod encoder;
 mod error;
 mod evidence;
@@ -28,7 +29,8 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use evidence::Clauses;
-use model::{Judged, Parts};
+use model::{Judged, Manifest, Parts};
+use tokens::Window;
 
 pub use error::ModelError;
 pub use model::{Base, Calibration, FORMAT, MANIFEST, Model, sha256};
@@ -49,8 +51,9 @@ const BUNDLED: (&str, [&[u8]; 3]) = (
 
 /// Evidence is shown from this part of a thesis's threshold on: below it nobody will ask for it.
 const EVIDENCE_FROM: f32 = 0.5;
-/// Paragraphs that go through the encoder together, on one thread.
-const TOGETHER: usize = 8;
+/// Tokens of windows that go through the encoder together, on one thread: enough to keep a product busy, few enough for
+/// their numbers to stay in the processor's cache.
+const TOKENS_TOGETHER: usize = 256;
 
 /// The settings of the plugin.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -58,18 +61,18 @@ const TOGETHER: usize = 8;
 struct Settings {
     /// Folder of a model of the user's own, relative to [`Setup::dir`]; the one built in if not given.
     model: Option<PathBuf>,
-    /// What is done with it.
-    mode: Mode,
+    /// What is done with it. If not given, its head is used; that of the built-in model only for a taxonomy of which it
+    /// knows a thesis.
+    mode: Option<Mode>,
     /// Of a model with a classification head, the theses of its labels that are not named as theses are: slug by label.
     labels: BTreeMap<String, String>,
 }
 
 /// What is done with a model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
     /// Its head scores the theses that it was trained on.
-    #[default]
     Head,
     /// Its encoder compares paragraphs with what the taxonomy says of its theses, whichever they are.
     ZeroShot,
@@ -120,7 +123,8 @@ impl Plugin for Transformer {
         let Settings { model, mode, labels } = setup.config()?;
         let Some(dir) = model else {
             let [config, tokenizer, weights] = BUNDLED.1;
-            let model = match mode {
+            let knows_any = || Manifest::parse(BUNDLED.0).is_ok_and(|m| m.knows_any(setup.taxonomy));
+            let model = match mode.unwrap_or_else(|| if knows_any() { Mode::Head } else { Mode::ZeroShot }) {
                 Mode::Head => Model::load(BUNDLED.0, config, tokenizer, weights),
                 Mode::ZeroShot => Parts::load(config, tokenizer, weights)
                     .and_then(|parts| Model::zero_shot_of(&parts, setup.taxonomy)),
@@ -129,7 +133,7 @@ impl Plugin for Transformer {
             return Self::new(model, setup.taxonomy);
         };
         let dir = setup.dir.map_or_else(|| dir.clone(), |own| own.join(&dir));
-        let model = match mode {
+        let model = match mode.unwrap_or(Mode::Head) {
             Mode::ZeroShot => Model::zero_shot(&dir, setup.taxonomy),
             // A folder without our manifest is one that Hugging Face transformers wrote.
             Mode::Head if dir.join(MANIFEST).is_file() => Model::open(&dir),
@@ -138,6 +142,20 @@ impl Plugin for Transformer {
         let model = model.map_err(|e| ClassifierError::Model(format!("model {}: {e}", dir.display())))?;
         Self::new(model, setup.taxonomy)
     }
+}
+
+/// Rows of at least one window and about [`TOKENS_TOGETHER`].
+fn parts<'a, T>(rows: &'a [(T, &Window)]) -> Vec<&'a [(T, &'a Window)]> {
+    let mut tokens = 0;
+    rows.chunk_by(|(_, window), (_, next)| {
+        tokens += window.ids.len();
+        let goes_on = tokens + next.ids.len() <= TOKENS_TOGETHER;
+        if !goes_on {
+            tokens = 0;
+        }
+        goes_on
+    })
+    .collect()
 }
 
 impl Classifier for Transformer {
@@ -152,8 +170,8 @@ impl Classifier for Transformer {
         }
         // Windows of like length together: the work of each part is then alike.
         rows.sort_by_key(|(row, window)| (window.ids.len(), *row));
-        let judged: Vec<Vec<Judged>> = rows
-            .par_chunks(TOGETHER)
+        let judged: Vec<Vec<Judged>> = parts(&rows)
+            .into_par_iter()
             .map(|part| {
                 if batch.cancel.is_cancelled() {
                     return Err(ClassifierError::Cancelled);
@@ -263,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taxonomy_that_the_model_does_not_know_is_refused_but_for_zero_shot() {
+    fn a_taxonomy_that_the_built_in_model_does_not_know_is_met_with_zero_shot() {
         let names = |zh: &str| json!({"zh": zh, "en": "x"});
         let thesis = |slug: &str, zh: &str| json!({"slug": slug, "family": "f", "name": names(zh), "proposition": names(zh), "examples": [format!("{zh}。")]});
         let taxonomy = json!({
@@ -272,14 +290,15 @@ mod tests {
             "thesis": [thesis("cats", "猫是最好的宠物"), thesis("dogs", "狗比别的动物忠诚")]
         });
         let taxonomy = Taxonomy::from_json(&taxonomy.to_string()).unwrap();
-        let error = Transformer::create(&Setup::new(&taxonomy, &Value::Null)).unwrap_err();
+        let error = Transformer::create(&Setup::new(&taxonomy, &json!({"mode": "head"}))).unwrap_err();
         assert!(error.to_string().contains("knows none of the theses"), "{error}");
-        let settings = json!({"mode": "zero-shot"});
-        let classifier = Transformer::create(&Setup::new(&taxonomy, &settings)).unwrap();
         let units = [Unit { text: "家里养了一只猫，没有比它更好的宠物了", ..Unit::default() }];
-        let mut out = Output::new(1, 2);
-        classifier.classify(&Batch::new(&units), &mut out).unwrap();
-        assert!(out.row(0)[0] > out.row(0)[1], "{:?}", out.row(0));
+        for settings in [Value::Null, json!({"mode": "zero-shot"})] {
+            let classifier = Transformer::create(&Setup::new(&taxonomy, &settings)).unwrap();
+            let mut out = Output::new(1, 2);
+            classifier.classify(&Batch::new(&units), &mut out).unwrap();
+            assert!(out.row(0)[0] > out.row(0)[1], "{settings}: {:?}", out.row(0));
+        }
 
         let wrong = Transformer::create(&Setup::new(&taxonomy, &json!({"mode": "one-shot"}))).unwrap_err();
         assert!(matches!(wrong, ClassifierError::Config(_)));

@@ -234,7 +234,9 @@ impl Model {
         if found != manifest.weights.sha256 {
             return Err(ModelError::Hash { found, said: manifest.weights.sha256 });
         }
-        Self::new(manifest, &Parts::load(config, tokenizer, weights)?)
+        let mut model = Self::new(manifest, &Parts::load(config, tokenizer, weights)?)?;
+        model.encoder.compact().map_err(ModelError::weights)?;
+        Ok(model)
     }
 
     pub(crate) fn new(manifest: Manifest, parts: &Parts) -> Result<Self, ModelError> {
@@ -460,6 +462,11 @@ impl Manifest {
         let manifest: Self = toml::from_str(source).map_err(not_toml)?;
         manifest.check().map_err(ModelError::Manifest)?;
         Ok(manifest)
+    }
+
+    /// Whether it scores any thesis of `taxonomy`.
+    pub(crate) fn knows_any(&self, taxonomy: &Taxonomy) -> bool {
+        self.theses.iter().any(|slug| taxonomy.index(slug).is_some())
     }
 
     pub(crate) fn save(&self, dir: &Path) -> Result<(), ModelError> {

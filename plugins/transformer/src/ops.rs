@@ -13,10 +13,10 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Error, Layout, Re
 use pulp::Arch;
 
 /// Which vector instructions this machine has.
-static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+pub(crate) static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
 /// Lanes that sums are spread over, so that the compiler may use vector instructions for them.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// The rows of each sequence in a packed matrix.
 pub(crate) type Sequences = Arc<[Range<usize>]>;
@@ -64,6 +64,11 @@ pub(crate) fn attentive_means(x: &Tensor, query: &Tensor, ranges: &Sequences) ->
     x.apply_op2(query, AttentiveMeans(ranges.clone()))
 }
 
+/// The sum of two matrices of one shape. Candle's own hands such work to other threads and waits for them.
+pub(crate) fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    x.apply_op2(y, Add)
+}
+
 /// Zeroes a part `rate` of all numbers, drawn by `seed`, and scales the others up to keep the mean.
 pub(crate) fn dropout(x: &Tensor, rate: f32, seed: u64) -> Result<Tensor> {
     if rate > 0.0 { x.apply_op1(Dropout { rate, seed }) } else { Ok(x.clone()) }
@@ -76,6 +81,11 @@ struct Floats<'a, G>(G, &'a Layout);
 fn floats(tensor: &Tensor) -> Floats<'_, impl Deref<Target = Storage>> {
     let (storage, layout) = tensor.storage_and_layout();
     Floats(storage, layout)
+}
+
+/// What `f` makes of the numbers of `tensor`.
+pub(crate) fn with_floats<T>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    Ok(f(floats(tensor).slice()?))
 }
 
 impl<G: Deref<Target = Storage>> Floats<'_, G> {
@@ -357,6 +367,34 @@ impl CustomOp3 for LayerNorm {
         );
         let dx = tensor(dx, x)?;
         if weight.track_op() { Ok((dx, tensor(dw, weight)?, tensor(db, bias)?)) } else { Ok((dx, None, None)) }
+    }
+}
+
+struct Add;
+
+impl CustomOp2 for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        y: &CpuStorage,
+        y_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        assert_eq!(x_layout.shape(), y_layout.shape(), "shapes of a sum");
+        let (mut out, y) = (slice(x, x_layout)?.to_vec(), slice(y, y_layout)?);
+        ARCH.dispatch(
+            #[inline(always)]
+            || out.iter_mut().zip(y).for_each(|(x, y)| *x += y),
+        );
+        Ok((CpuStorage::F32(out), x_layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        Ok((Some(grad.clone()), Some(grad.clone())))
     }
 }
 
@@ -700,6 +738,7 @@ mod tests {
         check_gradient(&[&x], &|| dropout(&x, 0.5, 7).unwrap());
         let (k, v) = (var((5, 8), 6), var((5, 8), 7));
         let sequences: Sequences = Arc::from([0..3, 3..5]);
+        check_gradient(&[&x, &k], &|| add(&x, &k).unwrap());
         check_gradient(&[&x, &k, &v], &|| attention(&x, &k, &v, 2, &sequences).unwrap());
         check_gradient(&[&x, &k, &v], &|| attention_within(&x, &k, &v, 2, 1, &sequences).unwrap());
         check_gradient(&[&x], &|| mean_rows(&x, &sequences).unwrap());

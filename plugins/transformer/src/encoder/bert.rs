@@ -139,6 +139,12 @@ impl Layer {
         self.complete(x, &ops::attention(&q, &k, &v, self.heads, sequences)?, dropout)
     }
 
+    /// See [`Encoder::compact`].
+    pub(super) fn compact(&mut self) -> Result<()> {
+        let Self { query, key, value, attention_output, intermediate, output, .. } = self;
+        [query, key, value, attention_output, intermediate, output].into_iter().try_for_each(Linear::compact)
+    }
+
     /// What comes out, given what went in and what attention made of it.
     pub(super) fn complete(
         &self,
@@ -147,9 +153,9 @@ impl Layer {
         dropout: impl Fn(&Tensor, u64) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let mixed = self.attention_output.forward(attended)?;
-        let x = self.attention_norm.forward(&(dropout(&mixed, 0)? + x)?)?;
+        let x = self.attention_norm.forward(&ops::add(&dropout(&mixed, 0)?, x)?)?;
         let inner = ops::gelu(&self.intermediate.forward(&x)?)?;
-        self.output_norm.forward(&(dropout(&self.output.forward(&inner)?, 1)? + &x)?)
+        self.output_norm.forward(&ops::add(&dropout(&self.output.forward(&inner)?, 1)?, &x)?)
     }
 }
 
@@ -213,6 +219,10 @@ impl Encoder for Bert {
 
     fn vocabulary(&self) -> usize {
         self.words.dims()[0]
+    }
+
+    fn compact(&mut self) -> Result<()> {
+        self.layers.iter_mut().try_for_each(Layer::compact)
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Tensor> {

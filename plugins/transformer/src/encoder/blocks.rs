@@ -4,17 +4,21 @@
 //! either run as it was meant, or not at all.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
+use crate::eight_bit::EightBit;
 use crate::ops;
 
 /// `x Wᵀ + b`.
 #[derive(Clone, Debug)]
-pub(crate) struct Linear {
-    weight: Tensor,
-    bias: Tensor,
+pub(crate) enum Linear {
+    /// In floats; can be learnt.
+    Floats { weight: Tensor, bias: Tensor },
+    /// In whole numbers.
+    EightBit(Arc<EightBit>),
 }
 
 impl Linear {
@@ -24,11 +28,22 @@ impl Linear {
 
     /// One without a bias unless `biased`.
     pub(crate) fn with(inputs: usize, outputs: usize, biased: bool, vb: VarBuilder<'_>) -> Result<Self> {
-        Ok(Self { weight: vb.get((outputs, inputs), "weight")?, bias: bias(outputs, biased, &vb)? })
+        Ok(Self::Floats { weight: vb.get((outputs, inputs), "weight")?, bias: bias(outputs, biased, &vb)? })
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::linear(x, &self.weight, &self.bias)
+        match self {
+            Self::Floats { weight, bias } => ops::linear(x, weight, bias),
+            Self::EightBit(map) => map.forward(x),
+        }
+    }
+
+    /// Goes over to whole numbers.
+    pub(super) fn compact(&mut self) -> Result<()> {
+        if let Self::Floats { weight, bias } = self {
+            *self = Self::EightBit(Arc::new(EightBit::new(weight, bias)?));
+        }
+        Ok(())
     }
 }
 

@@ -311,7 +311,7 @@ impl Convolution {
         });
         let all = Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?;
         let all = if self.gelu { ops::gelu(&all)? } else { all.tanh()? };
-        self.norm.forward(&(all + x)?)
+        self.norm.forward(&ops::add(&all, x)?)
     }
 }
 

@@ -59,6 +59,11 @@ pub(crate) trait Encoder: Send + Sync {
     fn max_tokens(&self) -> usize;
     /// Number of pieces that it has a vector for.
     fn vocabulary(&self) -> usize;
+    /// From now on computes in whole numbers where it can: for inference, with weights that are 8-bit integers in their
+    /// file. Architectures that do not say how go on in floats.
+    fn compact(&mut self) -> Result<()> {
+        Ok(())
+    }
     /// What goes into the first layer: `tokens x width`.
     fn embed(&self, tokens: &Tokens) -> Result<Tensor>;
     /// What comes out of layer number `layer`, given what came out of the one before: `tokens x width`.

@@ -208,12 +208,12 @@ impl Layer {
         sequences: &Sequences,
         dropout: impl Fn(&Tensor, u64) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let x = (dropout(&self.attention(x, sequences)?, 0)? + x)?;
+        let x = ops::add(&dropout(&self.attention(x, sequences)?, 0)?, x)?;
         let both = self.input.forward(&self.norm.forward(&x)?)?;
         let inner = both.dim(1)? / 2;
         let half = |n: usize| both.narrow(1, n * inner, inner)?.contiguous();
         let gated = (ops::gelu(&half(0)?)? * half(1)?)?;
-        dropout(&self.output.forward(&gated)?, 1)? + &x
+        ops::add(&dropout(&self.output.forward(&gated)?, 1)?, &x)
     }
 }
 
