@@ -145,6 +145,14 @@ fn filters_of_classify(browser: &mut Browser, pages: &Pages) {
     assert_eq!(browser.js("document.querySelectorAll('section:not([hidden])').length"), json!(1));
     reset(browser);
 
+    set(browser, "select[data-by=role]", "value", "'evidence'");
+    let evidence = shown(browser);
+    assert_eq!(json!(evidence), browser.js("document.querySelectorAll('[data-role=evidence]').length"));
+    assert!(evidence > 0 && evidence < all, "{evidence} of {all}");
+    reset(browser);
+
+    set(browser, "[name=q]", "value", "'explanation'");
+    assert_eq!(shown(browser), 0, "the word in the margin is no text");
     set(browser, "[name=q]", "value", "'no document says this'");
     assert_eq!(shown(browser), 0);
     assert_eq!(browser.js("document.querySelectorAll('section:not([hidden])').length"), json!(0));
@@ -199,7 +207,7 @@ fn the_keyboard_reaches_the_filters(browser: &mut Browser, pages: &Pages) {
     let focus = "(document.activeElement.name || document.activeElement.dataset.by || \
                  document.activeElement.className || document.activeElement.type || document.activeElement.localName)";
     let mut reached = Vec::new();
-    for _ in 0..7 {
+    for _ in 0..8 {
         browser.press("Tab");
         reached.push(browser.js(focus).as_str().unwrap().to_owned());
         assert_ne!(
@@ -208,7 +216,7 @@ fn the_keyboard_reaches_the_filters(browser: &mut Browser, pages: &Pages) {
             "one sees where one is: {reached:?}"
         );
     }
-    assert_eq!(reached, ["skip", "q", "doc", "min", "labelled", "reset", "summary"]);
+    assert_eq!(reached, ["skip", "q", "doc", "role", "min", "labelled", "reset", "summary"]);
     browser.press("Enter");
     assert_eq!(browser.js("document.activeElement.parentElement.open"), json!(true));
     browser.press("Tab");
