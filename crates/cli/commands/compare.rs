@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::ValueEnum;
+use lundian_core::Paragraph;
 use lundian_eval::CompareOptions;
 use lundian_eval::gold::{doccano_row, label_studio_config, label_studio_tasks, unlabelled_row};
 use lundian_report::{COMPARISON_FORMATS, Look};
+use lundian_runner::Options;
 use lundian_runner::aggregate::{Fitted, Panel};
 
 use crate::Outcome;
@@ -78,11 +80,24 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     lost.refuse_nothing(paragraphs.len())?;
     let options = systems::run_options(&args.systems, &config)?;
     let nothing = Fitted::new(&Panel::new(&systems, &taxonomy));
-    let scored = scoring::score(&paragraphs, &systems, &[], &nothing, &taxonomy, &options, global.quiet)?;
+    let score = |paragraphs: &[Paragraph], evidence: bool| {
+        let options = Options { evidence, ..options.clone() };
+        scoring::score(paragraphs, &systems, &[], &nothing, &taxonomy, &options, global.quiet)
+    };
+    let mut scored = score(&paragraphs, false)?;
     let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
     let compare_options =
         CompareOptions { draws: args.draws, seed: args.seed, threads: options.threads, max_disagreements: args.most };
     let comparison = lundian_eval::compare(&paragraphs, &views, &taxonomy, None, &compare_options);
+    // Evidence is shown of few paragraphs, and dear for some systems.
+    let shown: Vec<usize> = comparison.disagreements.iter().map(|d| d.row).collect();
+    let again: Vec<Paragraph> = shown.iter().map(|&row| paragraphs[row].clone()).collect();
+    for (system, again) in scored.iter_mut().zip(score(&again, true)?) {
+        for e in again.output.evidence {
+            system.output.add_evidence(shown[e.row], e.thesis, e.range, e.weight);
+        }
+    }
+    let views: Vec<_> = scored.iter().map(Scored::as_system).collect();
     let to_label = lundian_eval::to_label(&comparison.disagreements, &paragraphs, &views, &taxonomy);
 
     if let Some(path) = &args.disagreements {

@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use lundian_core::{Batch, ClassifierError, Output, Sample, Taxonomy, Unit};
+use lundian_core::{Batch, ClassifierError, Output, Paragraph, Sample, Taxonomy, Unit};
 use lundian_eval::{Claim, Faithfulness, Gate, Labels, Mode, Objective};
 use lundian_report::{EVALUATION_FORMATS, Look};
-use lundian_runner::System;
 use lundian_runner::aggregate::{CASCADE, Fitted, Panel};
+use lundian_runner::{Options, System};
 
 use crate::Outcome;
 use crate::cli::{Destination, Global, ReportLang, Systems, choose_format, format_names};
@@ -81,8 +81,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let aggregates = scoring::aggregates(&args.aggregate, &systems, &fitted, &taxonomy)?;
     let samples = scoring::read_gold(&args.gold, &taxonomy)?;
     let options = systems::run_options(&args.systems, &config)?;
-    let score = |samples: &[Sample], fitted: &Fitted| {
-        scoring::score(&scoring::paragraphs(samples), &systems, &aggregates, fitted, &taxonomy, &options, global.quiet)
+    let score = |paragraphs: &[Paragraph], fitted: &Fitted, evidence: bool| {
+        let options = Options { evidence, ..options.clone() };
+        scoring::score(paragraphs, &systems, &aggregates, fitted, &taxonomy, &options, global.quiet)
     };
 
     let mut chosen = Vec::new();
@@ -92,7 +93,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let mode = args.per_thesis.map_or(Mode::Global, |min_support| Mode::PerThesis { min_support });
         let name = scoring::file_name(tune);
         let objective = Objective::MacroF1;
-        let tuned = score(&tuning, &fitted)?;
+        let tuned = score(&scoring::paragraphs(&tuning), &fitted, false)?;
         if aggregates.iter().any(|a| a.name == CASCADE) {
             // What it gives depends on its band, and that belongs to its threshold.
             let training = scoring::training(&panel, &tuning, &tuned)?;
@@ -105,7 +106,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         };
         chosen = tuned.iter().map(choose).collect();
     }
-    let mut scored = score(&samples, &fitted)?;
+    // Evidence is dear for some systems, and is compared with quotes only.
+    let quoted = samples.iter().flat_map(|s| &s.labels).any(|label| label.evidence.is_some());
+    let mut scored = score(&scoring::paragraphs(&samples), &fitted, quoted || args.faithfulness)?;
     for (system, thresholds) in scored.iter_mut().zip(chosen) {
         system.thresholds = thresholds;
     }
@@ -126,8 +129,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut evaluation = lundian_eval::evaluate(&samples, &views, &taxonomy, &eval_options)?;
 
     if let Some(Invariance::Script) = args.invariance {
-        let changed =
-            scoring::score(&other_script(&samples), &systems, &aggregates, &fitted, &taxonomy, &options, global.quiet)?;
+        let changed = score(&other_script(&samples), &fitted, false)?;
         for ((before, after), report) in scored.iter().zip(&changed).zip(&mut evaluation.systems) {
             report.invariance = Some(flip_rate(&samples, before, after, &taxonomy));
         }
@@ -165,7 +167,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     })
 }
 
-fn other_script(samples: &[Sample]) -> Vec<lundian_core::Paragraph> {
+fn other_script(samples: &[Sample]) -> Vec<Paragraph> {
     let turn = |text: &str| match lundian_text::script(text) {
         lundian_text::Script::Traditional => lundian_text::normalise(text),
         _ => lundian_text::to_traditional(text),

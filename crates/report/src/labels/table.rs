@@ -1,7 +1,8 @@
 //! Labelled paragraphs for the eye: each paragraph with its evidence marked and its theses below, then how often each
-//! thesis was argued. Its role, where systems say one, stands in the margin, where it takes no room.
+//! thesis was argued. Its role, where systems say one, stands in the margin beside the first thesis, where it takes no room.
 
 use std::io::{self, Write};
+use std::iter;
 
 use anstyle::{AnsiColor, Style};
 use lundian_core::Role;
@@ -112,19 +113,19 @@ impl LabelWriter for Terminal<'_> {
         } else {
             self.with_thesis += 1;
             let marked = Marked::new(&p.text, labels, self.context.color);
-            // In Chinese, as a role of two characters fits below the number.
-            let role = role.map(|role| self.paint(DIM, &format!("{}  ", role_name(Lang::Zh, role))));
-            let mut margins = [number].into_iter().chain(role);
-            let mut margin = || margins.next().unwrap_or_else(|| " ".repeat(MARGIN));
+            let mut numbers = iter::once(number);
             for line in marked.wrapped(width) {
-                writeln!(self.out, "{}{line}", margin())?;
+                writeln!(self.out, "{}{line}", numbers.next().unwrap_or_else(|| " ".repeat(MARGIN)))?;
             }
+            // In Chinese, as a role of two characters fits into the margin; beside labels, where it is not taken for text.
+            let mut roles = role.map(|role| self.paint(DIM, &format!("{}  ", role_name(Lang::Zh, role)))).into_iter();
             for label in labels {
                 self.argued[label.thesis] += 1;
                 let thesis = &self.context.taxonomy.theses()[label.thesis];
                 let name = truncated(&format!("{} {}", thesis.name.zh, thesis.slug), width.saturating_sub(10));
                 let name = self.paint(THESIS, &name);
-                writeln!(self.out, "{}→ {:.2}  {name}", margin(), label.score)?;
+                let margin = roles.next().unwrap_or_else(|| " ".repeat(MARGIN));
+                writeln!(self.out, "{margin}→ {:.2}  {name}", label.score)?;
                 for why in &label.why {
                     let system = &self.context.systems[why.system].name;
                     let line = truncated(&format!("{system}: {}", why.reason), width.saturating_sub(8));
