@@ -104,6 +104,28 @@ fn an_encoder_is_tuned_and_used() {
     let rows = home.run(&["classify", &gold, "-p", "transformer", "-f", "jsonl"]).exits(0).rows();
     assert!(rows.iter().any(|r| !r["labels"].as_array().unwrap().is_empty()));
 
+    // A head for roles alone leaves theses as they were.
+    let train_roles =
+        ["train", "transformer", "--base", base, "--gold", &gold, "--tune", &tune, "--freeze", "-o", "roles"];
+    let set = ["--set", "heads=roles", "--set", "epochs=1", "--set", "head_learning_rate=0.05"];
+    let said = home.run(&[&train_roles[..], &set].concat()).exits(0).stderr;
+    assert!(said.contains("other.jsonl.role.accuracy"), "{said}");
+    let config = |model: &str| {
+        home.file(
+            &format!("{}.toml", model.rsplit('/').next().unwrap()),
+            &format!("[plugin.transformer]\nmodel = {model:?}\n"),
+        )
+    };
+    let classify = |model: &str| {
+        home.run(&["--config", &config(model), "classify", &tune, "-p", "transformer", "-f", "jsonl"]).exits(0).rows()
+    };
+    let (before, after) = (classify(base), classify("roles"));
+    let all = |rows: &[serde_json::Value], key: &str| rows.iter().map(|r| r[key].clone()).collect::<Vec<_>>();
+    assert_eq!(all(&before, "labels"), all(&after, "labels"));
+    assert_eq!(all(&before, "systems"), all(&after, "systems"));
+    assert_ne!(all(&before, "roles"), all(&after, "roles"));
+    assert!(all(&after, "role").iter().all(serde_json::Value::is_string));
+
     home.run(&[&train[..], &["--set", "epoch=3"]].concat()).exits(2).says(&["epoch", "epochs"]);
     home.run(&[&train[..], &["--set", "lengths.window=3"]].concat()).exits(2).says(&["lengths.window", "at least 8"]);
     home.file("bad.jsonl", "{\"id\": \"1\", \"text\": \"x\", \"systems\": {\"rules\": {\"nonsense\": 0.5}}}\n");
