@@ -224,10 +224,20 @@ fn a_user_taxonomy_replaces_the_default() {
          any = [\"下雨\"]\npositive = [\"明天下雨\"]\nnegative = [\"明天晴\"]\n",
     );
     home.file("lundian.toml", format!("[plugin.rules]\npacks = [{pack:?}]\n"));
-    let args = ["classify", "-", "--taxonomy", &taxonomy, "--input-format", "jsonl", "-f", "jsonl", "-p", "rules"];
-    let rows = home.run_with_input(&args, r#"{"text":"預報說明天要下雨。"}"#.as_bytes()).exits(0).rows();
-    assert_eq!(rows[0]["labels"][0]["thesis"], "rain");
-    assert_eq!(rows[0]["labels"][0]["evidence"][0]["quote"], "預報說明天要下雨");
+    let args = ["classify", "-", "--taxonomy", &taxonomy, "--input-format", "jsonl", "-f", "jsonl"];
+    let row = r#"{"text":"預報說明天要下雨。"}"#.as_bytes();
+    // Of all plugins, too: those whose models do not know the thesis keep out of it.
+    for plugins in [&["-p", "rules"][..], &[]] {
+        let run = home.run_with_input(&[&args, plugins].concat(), row).exits(0);
+        assert!(!run.stderr.contains("no plugin knows"), "{}", run.stderr);
+        let rows = run.rows();
+        assert_eq!(rows[0]["labels"][0]["thesis"], "rain", "{plugins:?}");
+        assert_eq!(rows[0]["labels"][0]["evidence"][0]["quote"], "預報說明天要下雨");
+    }
+    let none = home.file("none.toml", "");
+    home.run_with_input(&[&["--config", &none], &args[..]].concat(), row)
+        .exits(0)
+        .says(&["no plugin knows", "\"mine\""]);
     let listed = home.run(&["thesis", "list", "--taxonomy", &taxonomy]).exits(0).stdout;
     assert!(listed.contains("rain") && !listed.contains("overcapacity"));
 }

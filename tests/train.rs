@@ -126,6 +126,7 @@ fn an_encoder_is_tuned_and_used() {
     assert_ne!(all(&before, "roles"), all(&after, "roles"));
     assert!(all(&after, "role").iter().all(serde_json::Value::is_string));
 
+    home.run(&[&train_roles[..], &set, &["--teacher", "teacher.jsonl"]].concat()).exits(2).says(&["roles", "teacher"]);
     home.run(&[&train[..], &["--set", "epoch=3"]].concat()).exits(2).says(&["epoch", "epochs"]);
     home.run(&[&train[..], &["--set", "lengths.window=3"]].concat()).exits(2).says(&["lengths.window", "at least 8"]);
     home.file("bad.jsonl", "{\"id\": \"1\", \"text\": \"x\", \"systems\": {\"rules\": {\"nonsense\": 0.5}}}\n");

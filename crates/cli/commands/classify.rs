@@ -87,6 +87,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let options = Options { judge: Some(Arc::clone(&judge)), ..systems::run_options(&args.systems, &config)? };
     let mut sink = Sink::open(args.destination.output.as_deref())?;
     let progress = output::progress(global.quiet);
+    let mut heard = false;
     let summary = {
         let infos = systems.iter().map(|s| SystemInfo { name: s.name.clone(), kind: s.kind }).collect();
         let mut context = Context::new(&taxonomy, infos, judge.name(), judge.thresholds());
@@ -96,6 +97,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let mut writer = (format.open)(Box::new(&mut sink), context)?;
         let summary = lundian_runner::run(paragraphs, &systems, &taxonomy, &options, |row| {
             progress.inc(1);
+            heard |= row.verdicts.iter().flat_map(|v| &v.scores).any(|score| !score.is_nan());
             let scores = judge.scores(&row);
             let mut labels = judge.decide(&row, &scores);
             if args.why {
@@ -123,6 +125,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Manifest::write(output, &inputs, &taxonomy, &plugins, [(judge.name(), &used)].into_iter(), None)?;
     }
     let failed = say_failures(&systems, &summary);
+    if !heard && !failed {
+        let name = taxonomy.name();
+        output::say_warning(format_args!(
+            "no plugin knows a thesis of the taxonomy {name:?}: write rules for it (`[plugin.rules] packs`), train a model (`lundian train`), or compare with its examples (`[plugin.transformer] mode = \"zero-shot\"`)"
+        ));
+    }
     Ok(if failed || lost.get() > 0 { Outcome::Partly } else { Outcome::Done })
 }
 

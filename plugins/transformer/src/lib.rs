@@ -29,7 +29,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use evidence::Clauses;
-use model::{Judged, Manifest, Parts};
+use model::{Judged, Parts};
 use tokens::Window;
 
 pub use error::ModelError;
@@ -61,18 +61,18 @@ const TOKENS_TOGETHER: usize = 256;
 struct Settings {
     /// Folder of a model of the user's own, relative to [`Setup::dir`]; the one built in if not given.
     model: Option<PathBuf>,
-    /// What is done with it. If not given, its head is used; that of the built-in model only for a taxonomy of which it
-    /// knows a thesis.
-    mode: Option<Mode>,
+    /// What is done with it.
+    mode: Mode,
     /// Of a model with a classification head, the theses of its labels that are not named as theses are: slug by label.
     labels: BTreeMap<String, String>,
 }
 
 /// What is done with a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
     /// Its head scores the theses that it was trained on.
+    #[default]
     Head,
     /// Its encoder compares paragraphs with what the taxonomy says of its theses, whichever they are.
     ZeroShot,
@@ -94,17 +94,22 @@ impl Transformer {
     /// # Errors
     /// If the model knows none of the taxonomy's theses.
     pub fn new(model: Model, taxonomy: &Taxonomy) -> Result<Self, ClassifierError> {
-        let number = |slug: &str| model.theses().iter().position(|known| known == slug);
-        let columns: Vec<Option<usize>> = taxonomy.theses().iter().map(|t| number(&t.slug)).collect();
-        if columns.iter().all(Option::is_none) {
+        let classifier = Self::at_work(model, taxonomy);
+        if classifier.columns.iter().all(Option::is_none) {
             return Err(ClassifierError::Model(format!(
                 "the model knows none of the theses of the taxonomy {:?} (it knows {}): train it on samples of that taxonomy",
                 taxonomy.name(),
-                model.theses().join(", ")
+                classifier.model.theses().join(", ")
             )));
         }
+        Ok(classifier)
+    }
+
+    fn at_work(model: Model, taxonomy: &Taxonomy) -> Self {
+        let number = |slug: &str| model.theses().iter().position(|known| known == slug);
+        let columns = taxonomy.theses().iter().map(|t| number(&t.slug)).collect();
         let evidence_from = model.thresholds().resolve(taxonomy).into_iter().map(|t| t * EVIDENCE_FROM).collect();
-        Ok(Self { model, columns, evidence_from })
+        Self { model, columns, evidence_from }
     }
 
     /// The model behind it.
@@ -123,17 +128,17 @@ impl Plugin for Transformer {
         let Settings { model, mode, labels } = setup.config()?;
         let Some(dir) = model else {
             let [config, tokenizer, weights] = BUNDLED.1;
-            let knows_any = || Manifest::parse(BUNDLED.0).is_ok_and(|m| m.knows_any(setup.taxonomy));
-            let model = match mode.unwrap_or_else(|| if knows_any() { Mode::Head } else { Mode::ZeroShot }) {
+            let model = match mode {
                 Mode::Head => Model::load(BUNDLED.0, config, tokenizer, weights),
                 Mode::ZeroShot => Parts::load(config, tokenizer, weights)
                     .and_then(|parts| Model::zero_shot_of(&parts, setup.taxonomy)),
             };
             let model = model.map_err(|e| ClassifierError::Model(format!("built-in model: {e}")))?;
-            return Self::new(model, setup.taxonomy);
+            // It is part of runs that nobody chose it for; so it abstains where it knows nothing.
+            return Ok(Self::at_work(model, setup.taxonomy));
         };
         let dir = setup.dir.map_or_else(|| dir.clone(), |own| own.join(&dir));
-        let model = match mode.unwrap_or(Mode::Head) {
+        let model = match mode {
             Mode::ZeroShot => Model::zero_shot(&dir, setup.taxonomy),
             // A folder without our manifest is one that Hugging Face transformers wrote.
             Mode::Head if dir.join(MANIFEST).is_file() => Model::open(&dir),
@@ -281,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taxonomy_that_the_built_in_model_does_not_know_is_met_with_zero_shot() {
+    fn a_taxonomy_that_the_model_does_not_know() {
         let names = |zh: &str| json!({"zh": zh, "en": "x"});
         let thesis = |slug: &str, zh: &str| json!({"slug": slug, "family": "f", "name": names(zh), "proposition": names(zh), "examples": [format!("{zh}。")]});
         let taxonomy = json!({
@@ -290,16 +295,23 @@ mod tests {
             "thesis": [thesis("cats", "猫是最好的宠物"), thesis("dogs", "狗比别的动物忠诚")]
         });
         let taxonomy = Taxonomy::from_json(&taxonomy.to_string()).unwrap();
-        let error = Transformer::create(&Setup::new(&taxonomy, &json!({"mode": "head"}))).unwrap_err();
-        assert!(error.to_string().contains("knows none of the theses"), "{error}");
         let units = [Unit { text: "家里养了一只猫，没有比它更好的宠物了", ..Unit::default() }];
-        for settings in [Value::Null, json!({"mode": "zero-shot"})] {
-            let classifier = Transformer::create(&Setup::new(&taxonomy, &settings)).unwrap();
+        let answer = |settings: &Value| {
             let mut out = Output::new(1, 2);
+            let classifier = Transformer::create(&Setup::new(&taxonomy, settings)).unwrap();
             classifier.classify(&Batch::new(&units), &mut out).unwrap();
-            assert!(out.row(0)[0] > out.row(0)[1], "{settings}: {:?}", out.row(0));
-        }
+            out
+        };
+        let silent = answer(&Value::Null);
+        assert!(silent.scores().iter().all(|score| score.is_nan()) && silent.evidence.is_empty());
+        assert!(silent.role(0).is_some(), "roles are not of a taxonomy");
+        let by_likeness = answer(&json!({"mode": "zero-shot"}));
+        assert!(by_likeness.row(0)[0] > by_likeness.row(0)[1], "{:?}", by_likeness.row(0));
 
+        let [config, tokenizer, weights] = BUNDLED.1;
+        let model = Model::load(BUNDLED.0, config, tokenizer, weights).unwrap();
+        let error = Transformer::new(model, &taxonomy).unwrap_err();
+        assert!(error.to_string().contains("knows none of the theses"), "{error}");
         let wrong = Transformer::create(&Setup::new(&taxonomy, &json!({"mode": "one-shot"}))).unwrap_err();
         assert!(matches!(wrong, ClassifierError::Config(_)));
         let missing = Transformer::create(&Setup::new(&taxonomy, &json!({"model": "no-such-folder"}))).unwrap_err();

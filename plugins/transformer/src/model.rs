@@ -464,11 +464,6 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whether it scores any thesis of `taxonomy`.
-    pub(crate) fn knows_any(&self, taxonomy: &Taxonomy) -> bool {
-        self.theses.iter().any(|slug| taxonomy.index(slug).is_some())
-    }
-
     pub(crate) fn save(&self, dir: &Path) -> Result<(), ModelError> {
         let text = toml::to_string(self).map_err(|e| ModelError::Manifest(e.to_string()))?;
         write(dir, MANIFEST, text.as_bytes())

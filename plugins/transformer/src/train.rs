@@ -105,6 +105,9 @@ pub enum TrainError {
     /// A weight of 0 for the only head that learns.
     #[error("heads = \"roles\" needs a role_weight above 0")]
     NoWeight,
+    /// A teacher, who scores theses, for the head of roles.
+    #[error("heads = \"roles\" has nothing to learn from a teacher, who scores theses only")]
+    Teacher,
     /// A sample that the tokenizer cannot read.
     #[error("sample {id}: {why}")]
     Sample {
@@ -726,6 +729,9 @@ fn check_theses(job: &Job<'_>) -> Result<(), TrainError> {
 fn check_roles(job: &Job<'_>, params: &Params) -> Result<(), TrainError> {
     if params.role_weight == 0.0 {
         return Err(TrainError::NoWeight);
+    }
+    if !job.taught.is_empty() {
+        return Err(TrainError::Teacher);
     }
     match [("samples", job.samples), ("tuning samples", job.tune)]
         .into_iter()
