@@ -111,10 +111,8 @@ fn an_encoder_is_tuned_and_used() {
     let said = home.run(&[&train_roles[..], &set].concat()).exits(0).stderr;
     assert!(said.contains("other.jsonl.role.accuracy"), "{said}");
     let config = |model: &str| {
-        home.file(
-            &format!("{}.toml", model.rsplit('/').next().unwrap()),
-            &format!("[plugin.transformer]\nmodel = {model:?}\n"),
-        )
+        let name = std::path::Path::new(model).file_name().unwrap().to_str().unwrap();
+        home.file(&format!("{name}.toml"), format!("[plugin.transformer]\nmodel = {model:?}\n"))
     };
     let classify = |model: &str| {
         home.run(&["--config", &config(model), "classify", &tune, "-p", "transformer", "-f", "jsonl"]).exits(0).rows()
