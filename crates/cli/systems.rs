@@ -173,6 +173,9 @@ pub(crate) fn run_options(systems: &Systems, config: &Config) -> anyhow::Result<
     let mut options = Options::default();
     if let Some(threads) = systems.threads.or(config.threads) {
         options.threads = threads;
+        // The transformer spreads a batch over threads of its own; they are to be no more, either. There are none yet.
+        #[cfg(feature = "transformer")]
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global();
     }
     output::stop_on_interrupt(options.cancel.clone())?;
     Ok(options)
