@@ -97,7 +97,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let mut writer = (format.open)(Box::new(&mut sink), context)?;
         let summary = lundian_runner::run(paragraphs, &systems, &taxonomy, &options, |row| {
             progress.inc(1);
-            heard |= row.verdicts.iter().flat_map(|v| &v.scores).any(|score| !score.is_nan());
+            heard = heard || row.verdicts.iter().flat_map(|v| &v.scores).any(|score| !score.is_nan());
             let scores = judge.scores(&row);
             let mut labels = judge.decide(&row, &scores);
             if args.why {

@@ -111,6 +111,11 @@ impl Sample {
         self.labels.iter().any(|l| l.thesis == thesis)
     }
 
+    /// What the paragraph does; `None` if that is not recorded, or in another word than ours.
+    pub fn known_role(&self) -> Option<Role> {
+        Role::from_word(&self.role)
+    }
+
     /// The unit of resampling and of cross-fitting: the section where there is one, else the document, else the
     /// paragraph itself.
     pub fn cluster(&self) -> &str {

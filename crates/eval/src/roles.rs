@@ -61,7 +61,7 @@ pub(crate) fn says_roles(output: &Output) -> bool {
 /// Share of each role among the samples whose role is recorded; `None` without any.
 pub(crate) fn role_prior(samples: &[Sample]) -> Option<RoleScores> {
     let mut counts = [0usize; ROLES];
-    samples.iter().filter_map(recorded).for_each(|role| counts[role] += 1);
+    samples.iter().filter_map(Sample::known_role).for_each(|role| counts[role as usize] += 1);
     let all: usize = counts.iter().sum();
     (all > 0).then(|| counts.map(|n| n as f32 / all as f32))
 }
@@ -73,7 +73,7 @@ pub(crate) fn roles(
     clusters: &Clusters,
     plan: Plan,
 ) -> Vec<Option<RoleReport>> {
-    let any = samples.iter().any(|s| recorded(s).is_some());
+    let any = samples.iter().any(|s| s.known_role().is_some());
     let tables: Vec<Option<Statistic>> =
         outputs.iter().map(|output| (any && says_roles(output)).then(|| table(samples, output, clusters))).collect();
     let statistics: Vec<&Statistic> = tables.iter().flatten().collect();
@@ -82,16 +82,11 @@ pub(crate) fn roles(
     tables.iter().map(|table| table.as_ref().map(&mut finish)).collect()
 }
 
-/// Number of the role that is recorded of a sample, if it is one of ours.
-fn recorded(sample: &Sample) -> Option<usize> {
-    Role::from_word(&sample.role).map(|role| role as usize)
-}
-
 /// Counts of recorded role by given role, row-major, with accuracy and macro F1 as figures.
 fn table(samples: &[Sample], output: &Output, clusters: &Clusters) -> Statistic {
     let cell = |row: usize| {
         let given = output.role(row).map_or(ROLES, |scores| Role::likeliest(scores) as usize);
-        recorded(&samples[row]).map(|role| (role * COLUMNS + given, 1.0))
+        samples[row].known_role().map(|role| (role as usize * COLUMNS + given, 1.0))
     };
     let figures = |table: &[f64], figures: &mut Vec<Option<f64>>| {
         let all: f64 = table.iter().sum();

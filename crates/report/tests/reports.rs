@@ -23,7 +23,7 @@ fn samples(taxonomy: &Taxonomy) -> Vec<Sample> {
 fn system(samples: &[Sample], taxonomy: &Taxonomy, rate: usize) -> Output {
     let mut output = Output::new(samples.len(), taxonomy.len());
     for (row, sample) in samples.iter().enumerate() {
-        let role = Role::from_word(&sample.role).filter(|_| rate < 20);
+        let role = sample.known_role().filter(|_| rate < 20);
         if let Some(role) = role.map(|role| if row % 4 == 0 { Role::Other } else { role }) {
             output.set_role(row, std::array::from_fn(|i| if i == role as usize { 0.7 } else { 0.1 }));
         }

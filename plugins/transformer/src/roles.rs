@@ -3,12 +3,7 @@
 //! The decision that matters: roles exclude each other, so the windows of a paragraph are averaged, each by its tokens.
 //! Of theses the surest window counts, since one sentence can argue a thesis; a role is what the whole paragraph does.
 
-use lundian_plugin::{Role, RoleScores, Sample};
-
-/// The number of a sample's role in [`Role::ALL`]; `None` if it has none of them.
-pub(crate) fn of(sample: &Sample) -> Option<usize> {
-    Role::from_word(&sample.role).map(|role| role as usize)
-}
+use lundian_plugin::{Role, RoleScores};
 
 /// The softmax of one logit per role.
 pub(crate) fn probabilities(logits: &[f32]) -> RoleScores {

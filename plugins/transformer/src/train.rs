@@ -293,7 +293,8 @@ impl<'a> Trainer<'a> {
         let encoder = encoder::open(&parts.config, parts.builder())?;
         let width = encoder.width();
         let thesis_counts = counts(theses, job.samples.iter().flat_map(|s| (0..theses).filter(|t| s.argues(*t))));
-        let role_counts = counts(Role::ALL.len(), job.samples.iter().filter_map(roles::of));
+        let role_counts =
+            counts(Role::ALL.len(), job.samples.iter().filter_map(Sample::known_role).map(|role| role as usize));
         let all = job.samples.len();
         // Each class starts with its own odds, so that the first steps need not learn which are rare.
         let odds: Vec<f32> = thesis_counts.iter().map(|&n| ((n as f32 + 1.0) / (all - n + 1) as f32).ln()).collect();
@@ -339,10 +340,15 @@ impl<'a> Trainer<'a> {
         };
         let labelled = |sample: &Sample, smooth: f32| {
             let target = |thesis: usize| if sample.argues(thesis) { 1.0 - smooth } else { smooth };
-            prepare(&sample.paragraph, (0..theses).map(target).collect(), roles::of(sample), 1.0)
+            prepare(
+                &sample.paragraph,
+                (0..theses).map(target).collect(),
+                sample.known_role().map(|role| role as usize),
+                1.0,
+            )
         };
         // Where only roles are learnt, what has none teaches nothing.
-        let counts = |sample: &&Sample| kept.is_none() || roles::of(sample).is_some();
+        let counts = |sample: &&Sample| kept.is_none() || sample.known_role().is_some();
         let samples = job.samples.par_iter().filter(counts).map(|s| labelled(s, params.label_smoothing));
         let mut samples: Vec<Prepared> = samples.collect::<Result<_, TrainError>>()?;
         if kept.is_none() {
@@ -735,7 +741,7 @@ fn check_roles(job: &Job<'_>, params: &Params) -> Result<(), TrainError> {
     }
     match [("samples", job.samples), ("tuning samples", job.tune)]
         .into_iter()
-        .find(|(_, samples)| samples.iter().all(|s| roles::of(s).is_none()))
+        .find(|(_, samples)| samples.iter().all(|s| s.known_role().is_none()))
     {
         Some((name, samples)) => Err(TrainError::NoRoles { samples: name, count: samples.len() }),
         None => Ok(()),
