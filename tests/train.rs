@@ -141,3 +141,33 @@ fn an_encoder_is_tuned_and_used() {
         .exits(2)
         .says(&["none", "config.json"]);
 }
+
+#[cfg(feature = "transformer")]
+#[test]
+fn an_encoder_is_adapted_to_text_and_tuned_further() {
+    let home = Home::new();
+    let (gold, tune) = parts(&home);
+    let base = concat!(env!("CARGO_MANIFEST_DIR"), "/models/thesis-encoder");
+    let adapt = ["train", "encoder", "--base", base, "--base-licence", "MIT", "-o", "adapted"];
+    let set = ["--set", "freeze=11", "--set", "epochs=2", "--set", "held_out=0.2"];
+    let said = home.run(&[&adapt[..], &set, &["--test", &tune, &gold]].concat()).exits(0).stderr;
+    // What is guessed before the first pass and after the second.
+    let losses: Vec<f64> = said
+        .lines()
+        .filter_map(|line| line.split_once(" guessed, loss "))
+        .map(|(_, loss)| loss.parse().unwrap())
+        .collect();
+    assert!(losses.len() == 3 && losses[2] < losses[0], "{said}");
+    let record = std::fs::read_to_string(home.work().join("adapted/adaptation.toml")).unwrap();
+    assert!(record.contains("licence = \"MIT\"") && record.contains("name = \"one.jsonl\""), "{record}");
+    let tuned =
+        ["train", "transformer", "--base", "adapted", "--gold", &gold, "--tune", &tune, "--freeze", "-o", "model"];
+    home.run(&[&tuned[..], &["--set", "epochs=1"]].concat()).exits(0).says(&["pass 1: macro-F1"]);
+
+    home.run(&[&adapt[..], &["--test", &gold, &gold]].concat()).exits(2).says(&[&gold, "INPUT", "other samples"]);
+    home.run(&[&adapt[..], &["--set", "masked=1", &gold]].concat())
+        .exits(2)
+        .says(&["masked must be above 0 and below 1"]);
+    home.file("empty.txt", "");
+    home.run(&[&adapt[..], &["empty.txt"]].concat()).exits(2).says(&["no text to learn from"]);
+}

@@ -3,6 +3,7 @@
 //! The decision that matters: a batch is packed, not padded (see `ops`), so that a paragraph's scores do not depend on
 //! its neighbours, and training on a few cores of a CPU is quick enough to be of use.
 
+mod adapt;
 mod eight_bit;
 mod encoder;
 mod error;
@@ -32,6 +33,7 @@ use evidence::Clauses;
 use model::{Judged, Parts};
 use tokens::Window;
 
+pub use adapt::{AdaptParams, AdaptProgress, Adaptation, Guessed, RECORD, TextFile, ValidAdaptParams, adapt};
 pub use error::ModelError;
 pub use model::{Base, Calibration, FORMAT, MANIFEST, Model, sha256};
 pub use params::{Heads, Params, ParamsError, Pooling, ValidParams};

@@ -64,6 +64,11 @@ pub(crate) fn attentive_means(x: &Tensor, query: &Tensor, ranges: &Sequences) ->
     x.apply_op2(query, AttentiveMeans(ranges.clone()))
 }
 
+/// The cross-entropy of each row of logits, where the column `right` of that row is right.
+pub(crate) fn cross_entropy(logits: &Tensor, right: Arc<[u32]>) -> Result<Tensor> {
+    logits.apply_op1(CrossEntropy(right))
+}
+
 /// The sum of two matrices of one shape. Candle's own hands such work to other threads and waits for them.
 pub(crate) fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     x.apply_op2(y, Add)
@@ -221,8 +226,13 @@ fn normal(x: f32) -> (f32, f32) {
 }
 
 #[inline(always)]
+fn largest(row: &[f32]) -> f32 {
+    row.iter().copied().fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
+}
+
+#[inline(always)]
 fn softmax_row(row: &mut [f32]) {
-    let most = row.iter().copied().fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m });
+    let most = largest(row);
     row.iter_mut().for_each(|x| *x = exp(*x - most));
     let total = sum(row, |x| x);
     row.iter_mut().for_each(|x| *x /= total);
@@ -275,14 +285,62 @@ impl CustomOp3 for Linear {
         } else {
             None
         };
+        let db = if bias.track_op() {
+            let mut db = vec![0.0; outputs];
+            g.data.chunks_exact(outputs).for_each(|row| db.iter_mut().zip(row).for_each(|(d, g)| *d += g));
+            tensor(db, bias)?
+        } else {
+            None
+        };
         if !weight.track_op() {
-            return Ok((dx, None, None));
+            return Ok((dx, None, db));
         }
         let mut dw = vec![0.0; outputs * inputs];
         product(&mut dw, inputs, g.transposed(), Matrix::new(x_data.slice()?, rows, inputs), 1.0, false);
-        let mut db = vec![0.0; outputs];
-        g.data.chunks_exact(outputs).for_each(|row| db.iter_mut().zip(row).for_each(|(d, g)| *d += g));
-        Ok((dx, tensor(dw, weight)?, tensor(db, bias)?))
+        Ok((dx, tensor(dw, weight)?, db))
+    }
+}
+
+struct CrossEntropy(Arc<[u32]>);
+
+impl CustomOp1 for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross-entropy"
+    }
+
+    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, columns) = layout.shape().dims2()?;
+        let mut out = Vec::with_capacity(rows);
+        let logits = slice(logits, layout)?;
+        ARCH.dispatch(
+            #[inline(always)]
+            || {
+                for (row, right) in logits.chunks_exact(columns).zip(&*self.0) {
+                    let most = largest(row);
+                    out.push(sum(row, |x| exp(x - most)).ln() + most - row[*right as usize]);
+                }
+            },
+        );
+        Ok((CpuStorage::F32(out), rows.into()))
+    }
+
+    fn bwd(&self, logits: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let columns = logits.dim(1)?;
+        let grad = grad.contiguous()?;
+        let (grad_data, logits_data) = (floats(&grad), floats(logits));
+        let mut slope = logits_data.slice()?.to_vec();
+        let grad = grad_data.slice()?;
+        ARCH.dispatch(
+            #[inline(always)]
+            || {
+                for ((row, right), grad) in slope.chunks_exact_mut(columns).zip(&*self.0).zip(grad) {
+                    softmax_row(row);
+                    row[*right as usize] -= 1.0;
+                    row.iter_mut().for_each(|x| *x *= grad);
+                }
+            },
+        );
+        tensor(slope, logits)
     }
 }
 
@@ -744,6 +802,10 @@ mod tests {
         check_gradient(&[&x], &|| mean_rows(&x, &sequences).unwrap());
         let (query, ranges) = (var((3, 8), 8), Arc::from([0..3, 3..3, 4..5]));
         check_gradient(&[&x, &query], &|| attentive_means(&x, &query, &ranges).unwrap());
+        check_gradient(&[&x], &|| cross_entropy(&x, Arc::from([0, 3, 7, 2, 2])).unwrap().unsqueeze(1).unwrap());
+        // A bias is learnt beside a matrix that is not.
+        let (fixed, b) = (w.as_tensor().detach(), var((1, 6), 9));
+        check_gradient(&[&x, &b], &|| linear(&x, &fixed, &row(&b)).unwrap());
     }
 
     #[test]

@@ -34,6 +34,14 @@ impl Slot {
     }
 }
 
+/// The part of learning rates at a step, counted from 1: up in a line over the part `warmup` of all steps, then down in a
+/// line to nearly 0.
+pub(crate) fn rate(step: u64, steps: u64, warmup: f64) -> f32 {
+    let (step, steps) = (step as f64, steps as f64);
+    let warm = (warmup * steps).max(1.0);
+    if step < warm { (step / warm) as f32 } else { ((steps - step + 1.0) / (steps - warm + 1.0)) as f32 }
+}
+
 /// One step along the sum of the shards' gradients, scaled down to the norm `clip`, at the part `rate` of all learning
 /// rates; `step` counts from 1. Returns the norm of the gradient.
 pub(crate) fn step(slots: &mut [Slot], shards: &[GradStore], step: u64, rate: f32, clip: f32) -> Result<f32> {

@@ -148,8 +148,7 @@ impl Params {
     /// # Errors
     /// The first that is out of its range.
     pub fn check(self) -> Result<ValidParams, ParamsError> {
-        let above_zero = |x: f64| x.is_finite() && x > 0.0;
-        let rules = [
+        first_broken([
             ("epochs", "at least 1", self.epochs >= 1),
             ("batch", "at least 1", self.batch >= 1),
             ("shards", "at least 1", self.shards >= 1),
@@ -167,12 +166,19 @@ impl Params {
             ("teacher_weight", "a number above 0", above_zero(f64::from(self.teacher_weight))),
             ("role_weight", "a number of at least 0", self.role_weight.is_finite() && self.role_weight >= 0.0),
             ("lengths.window", "at least 8", self.lengths.window >= 8),
-        ];
-        match rules.into_iter().find(|(.., holds)| !holds) {
-            Some((name, must, _)) => Err(ParamsError { name, must }),
-            None => Ok(ValidParams(self)),
-        }
+        ])?;
+        Ok(ValidParams(self))
     }
+}
+
+pub(crate) fn above_zero(x: f64) -> bool {
+    x.is_finite() && x > 0.0
+}
+
+/// The error for the first of these rules that does not hold, each a parameter, what it must be, and whether it is.
+pub(crate) fn first_broken<const N: usize>(rules: [(&'static str, &'static str, bool); N]) -> Result<(), ParamsError> {
+    let broken = rules.into_iter().find(|(.., holds)| !holds);
+    broken.map_or(Ok(()), |(name, must, _)| Err(ParamsError { name, must }))
 }
 
 /// A parameter that is out of its range.

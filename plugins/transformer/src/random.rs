@@ -21,9 +21,14 @@ impl Random {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// One of `0..n`; 0 if there is none.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.unit() * n as f64) as usize
+    }
+
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
-            items.swap(i, (self.unit() * (i + 1) as f64) as usize);
+            items.swap(i, self.below(i + 1));
         }
     }
 }

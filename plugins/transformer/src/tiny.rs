@@ -13,10 +13,16 @@ pub(crate) const CHARACTERS: &str = "东西卖不出去天气很好产品错,。
 
 pub(crate) const WIDTH: usize = 16;
 
+const MARKS: [&str; 5] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
+
+fn pieces() -> usize {
+    MARKS.len() + CHARACTERS.chars().count()
+}
+
 /// `config.json`.
 pub(crate) fn config() -> serde_json::Value {
     json!({
-        "model_type": "bert", "vocab_size": 4 + CHARACTERS.chars().count(), "hidden_size": WIDTH,
+        "model_type": "bert", "vocab_size": pieces(), "hidden_size": WIDTH,
         "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32, "max_position_embeddings": 64,
         "type_vocab_size": 2, "layer_norm_eps": 1e-12
     })
@@ -24,7 +30,7 @@ pub(crate) fn config() -> serde_json::Value {
 
 /// `tokenizer.json`.
 pub(crate) fn tokenizer() -> serde_json::Value {
-    let marks = ["<s>", "<pad>", "</s>", "<unk>"].into_iter().map(|mark| json!([mark, 0.0]));
+    let marks = MARKS.into_iter().map(|mark| json!([mark, 0.0]));
     let characters = CHARACTERS.chars().map(|c| json!([c.to_string(), -1.0]));
     json!({"version": "1.0", "model": {"type": "Unigram", "unk_id": 3, "vocab": marks.chain(characters).collect::<Vec<_>>()}})
 }
@@ -37,8 +43,7 @@ pub(crate) fn weights() -> BTreeMap<String, Tensor> {
         let numbers = (0..shape.iter().product()).map(|_| around + (random.unit() as f32 - 0.5)).collect::<Vec<f32>>();
         weights.insert(name, Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap());
     };
-    let pieces = 4 + CHARACTERS.chars().count();
-    for (name, rows) in [("word", pieces), ("position", 64), ("token_type", 2)] {
+    for (name, rows) in [("word", pieces()), ("position", 64), ("token_type", 2)] {
         add(format!("embeddings.{name}_embeddings.weight"), &[rows, WIDTH], 0.0);
     }
     add("embeddings.LayerNorm.weight".to_owned(), &[WIDTH], 1.0);

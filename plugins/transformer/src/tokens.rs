@@ -99,12 +99,13 @@ impl Reader {
                 lengths.window
             )));
         }
-        let mark = |names: [&str; 2]| {
-            let known = names.iter().find_map(|name| tokenizer.token_to_id(name));
-            known.ok_or_else(|| ModelError::Tokenizer(format!("has neither {} nor {}", names[0], names[1])))
-        };
-        let (open, close) = (mark(["<s>", "[CLS]"])?, mark(["</s>", "[SEP]"])?);
+        let (open, close) = (mark(&tokenizer, ["<s>", "[CLS]"])?, mark(&tokenizer, ["</s>", "[SEP]"])?);
         Ok(Self { tokenizer, lengths, open, close })
+    }
+
+    /// The token that stands for one that is to be guessed.
+    pub(crate) fn mask(&self) -> Result<u32, ModelError> {
+        mark(&self.tokenizer, ["<mask>", "[MASK]"])
     }
 
     /// The tokens of a text without any marks, and the bytes of each.
@@ -145,6 +146,12 @@ impl Reader {
         };
         Ok((starts.into_iter().map(of).collect(), normalised))
     }
+}
+
+/// The number of a token that goes by one of two names.
+fn mark(tokenizer: &Tokenizer, names: [&str; 2]) -> Result<u32, ModelError> {
+    let known = names.iter().find_map(|name| tokenizer.token_to_id(name));
+    known.ok_or_else(|| ModelError::Tokenizer(format!("has neither {} nor {}", names[0], names[1])))
 }
 
 /// Windows one after another, and the tokens of each that are pooled.

@@ -38,7 +38,7 @@ const CHECKPOINT: &str = "checkpoint";
 pub const LOG: &str = "train.jsonl";
 const STATE: &str = "state.json";
 /// Steps between two reports of progress.
-const REPORT_EVERY: u64 = 10;
+pub(crate) const REPORT_EVERY: u64 = 10;
 /// Windows that are scored together.
 const SCORED_TOGETHER: usize = 16;
 
@@ -83,6 +83,9 @@ pub enum TrainError {
         /// Theses of the taxonomy.
         theses: usize,
     },
+    /// No text to adapt to.
+    #[error("the {0} paragraphs have no text to learn from")]
+    NoText(usize),
     /// No tuning samples, or none with a label.
     #[error("none of the {0} tuning samples argues a thesis: there is nothing to choose by")]
     NoTuning(usize),
@@ -279,17 +282,8 @@ impl<'a> Trainer<'a> {
         parts.config["num_hidden_layers"] = json!(layers);
         parts.weights.retain(|name, _| layer_of(name).is_none_or(|layer| layer < layers));
 
-        let mut slots = Vec::new();
-        let mut names: Vec<String> = parts.weights.keys().cloned().collect();
-        names.sort_unstable();
-        for name in names {
-            let Some(layer) = layer_of(&name).filter(|layer| *layer >= freeze) else { continue };
-            let Some(weight) = parts.weights.get_mut(&name) else { continue };
-            let var = Var::from_tensor(weight)?;
-            *weight = var.as_tensor().clone();
-            let rate = params.learning_rate * params.layer_decay.powi((layers - 1 - layer) as i32);
-            slots.push(Slot::new(name, var, rate, params.weight_decay));
-        }
+        let rate = |layer: usize| params.learning_rate * params.layer_decay.powi((layers - 1 - layer) as i32);
+        let mut slots = learn_layers(&mut parts.weights, freeze, params.weight_decay, rate)?;
         let encoder = encoder::open(&parts.config, parts.builder())?;
         let width = encoder.width();
         let thesis_counts = counts(theses, job.samples.iter().flat_map(|s| (0..theses).filter(|t| s.argues(*t))));
@@ -362,13 +356,6 @@ impl<'a> Trainer<'a> {
 
     fn steps(&self) -> u64 {
         (self.samples.len().div_ceil(self.params.batch) * self.params.epochs) as u64
-    }
-
-    /// The part of learning rates at a step, counted from 1: up in a line, then down in a line to nearly 0.
-    fn rate(&self, step: u64) -> f32 {
-        let (step, steps) = (step as f64, self.steps() as f64);
-        let warm = (self.params.warmup * steps).max(1.0);
-        if step < warm { (step / warm) as f32 } else { ((steps - step + 1.0) / (steps - warm + 1.0)) as f32 }
     }
 
     fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<(), TrainError> {
@@ -483,7 +470,7 @@ impl<'a> Trainer<'a> {
         let loss = done.iter().map(|(_, loss, _)| loss).sum();
         let tokens = done.iter().map(|(.., tokens)| tokens).sum();
         let gradients: Vec<GradStore> = done.into_iter().map(|(gradients, ..)| gradients).collect();
-        let rate = self.rate(step);
+        let rate = optimiser::rate(step, self.steps(), self.params.warmup);
         let norm = optimiser::step(&mut self.slots, &gradients, step, rate, self.params.clip as f32)?;
         if norm.is_finite() { Ok((loss, tokens)) } else { Err(TrainError::Diverged { step }) }
     }
@@ -713,6 +700,26 @@ fn log_until(path: &Path, step: u64) -> String {
     text.lines().filter(of_step).flat_map(|line| [line, "\n"]).collect()
 }
 
+/// Makes the weights of the layers from number `freeze` on ones that are learnt, each layer at its own rate.
+pub(crate) fn learn_layers(
+    weights: &mut HashMap<String, Tensor>,
+    freeze: usize,
+    weight_decay: f64,
+    rate: impl Fn(usize) -> f64,
+) -> candle_core::Result<Vec<Slot>> {
+    let mut above: Vec<(String, &mut Tensor, usize)> = weights
+        .iter_mut()
+        .filter_map(|(name, weight)| Some((name.clone(), weight, layer_of(name).filter(|layer| *layer >= freeze)?)))
+        .collect();
+    above.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+    let slot = |(name, weight, layer): (String, &mut Tensor, usize)| {
+        let var = Var::from_tensor(weight)?;
+        *weight = var.as_tensor().clone();
+        Ok(Slot::new(name, var, rate(layer), weight_decay))
+    };
+    above.into_iter().map(slot).collect()
+}
+
 /// How often each of `classes` classes occurs.
 fn counts(classes: usize, numbers: impl Iterator<Item = usize>) -> Vec<usize> {
     let mut counts = vec![0; classes];
@@ -808,7 +815,7 @@ fn loss_of(z: f32, target: f32, positive: f32, focus: f32) -> (f32, f32) {
 
 #[cfg(test)]
 mod tests {
-    use lundian_plugin::{Batch, Classifier, Label, Output, Paragraph, Stance};
+    use lundian_plugin::{Batch, Classifier, Label, Output, Stance};
 
     use super::*;
     use crate::{Lengths, Transformer, tiny};
@@ -837,6 +844,7 @@ mod tests {
     fn params(epochs: usize) -> Params {
         Params {
             epochs,
+            patience: 0,
             batch: 8,
             freeze: 1,
             learning_rate: 5e-3,

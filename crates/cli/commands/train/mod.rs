@@ -1,5 +1,7 @@
 //! `lundian train`: make models from labelled samples. A file and a row here for each plugin that learns.
 
+#[cfg(feature = "transformer")]
+mod encoder;
 mod ensemble;
 mod linear;
 mod rules;
@@ -9,6 +11,8 @@ mod transformer;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "transformer")]
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
@@ -31,6 +35,9 @@ pub(crate) enum Command {
     Ensemble(ensemble::Args),
     /// Weigh rules by how often they are right
     Rules(rules::Args),
+    /// Adapt an encoder to a field by its text, without any labels
+    #[cfg(feature = "transformer")]
+    Encoder(encoder::Args),
     /// Fine-tune an encoder
     #[cfg(feature = "transformer")]
     Transformer(transformer::Args),
@@ -41,6 +48,8 @@ pub(crate) fn run(command: &Command, global: &Global) -> anyhow::Result<Outcome>
         Command::Linear(args) => linear::run(args, global),
         Command::Ensemble(args) => ensemble::run(args, global),
         Command::Rules(args) => rules::run(args, global),
+        #[cfg(feature = "transformer")]
+        Command::Encoder(args) => encoder::run(args, global),
         #[cfg(feature = "transformer")]
         Command::Transformer(args) => transformer::run(args, global),
     }
@@ -86,6 +95,34 @@ fn held_out<'p>(
         Ok((path.as_path(), samples))
     };
     files.into_iter().map(read).collect()
+}
+
+/// When long training next says how it gets on, and how long it will still take.
+#[cfg(feature = "transformer")]
+struct TimeLeft {
+    last: Instant,
+    /// When this run began, and at which step.
+    first: Option<(Instant, u64)>,
+}
+
+#[cfg(feature = "transformer")]
+impl TimeLeft {
+    const EVERY: Duration = Duration::from_secs(15);
+
+    fn new() -> Self {
+        Self { last: Instant::now(), first: None }
+    }
+
+    /// Whole minutes that the rest of `steps` will take after `step`, if it is time to say so.
+    fn after(&mut self, step: u64, steps: u64) -> Option<f64> {
+        let (started, at) = *self.first.get_or_insert((Instant::now(), step));
+        if self.last.elapsed() < Self::EVERY {
+            return None;
+        }
+        self.last = Instant::now();
+        let per_step = started.elapsed().as_secs_f64() / (step - at).max(1) as f64;
+        Some((per_step * (steps - step) as f64 / 60.0).ceil())
+    }
 }
 
 fn score(classifier: &dyn Classifier, samples: &[Sample], taxonomy: &Taxonomy) -> anyhow::Result<Output> {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use lundian_core::{Classifier as _, Kind, Paragraph, Taxonomy};
@@ -11,7 +10,7 @@ use lundian_report::{Lang, TrainingPoint, training_html};
 use lundian_transformer::{Base, Job, LOG, Model, Params, Progress, Taught, Transformer, train};
 use serde::Deserialize;
 
-use super::{data_files, held_out, measure, say_figures, with_settings};
+use super::{TimeLeft, data_files, held_out, measure, say_figures, with_settings};
 use crate::Outcome;
 use crate::cli::Global;
 use crate::config::Config;
@@ -83,10 +82,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         out: &args.output,
         resume: args.resume,
     };
-    let mut told = Told::new();
+    let mut time_left = TimeLeft::new();
     let model = train(&job, &params, &mut |progress| {
         if !global.quiet {
-            told.tell(&progress);
+            tell(&progress, &mut time_left);
         }
     })?;
     let classifier = Transformer::new(model, &taxonomy)?;
@@ -128,33 +127,15 @@ fn write_curve(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Says how training gets on: at the end of each pass, and now and then.
-struct Told {
-    last: Instant,
-    /// When this run began, and at which step.
-    first: Option<(Instant, u64)>,
-}
-
-impl Told {
-    const EVERY: Duration = Duration::from_secs(15);
-
-    fn new() -> Self {
-        Self { last: Instant::now(), first: None }
-    }
-
-    fn tell(&mut self, now: &Progress) {
-        let (started, at) = *self.first.get_or_insert((Instant::now(), now.step));
-        if let Some((macro_f1, micro_f1)) = now.tune {
-            let roles = now.roles.map(|accuracy| format!(", roles right {accuracy:.3}")).unwrap_or_default();
-            output::say(format_args!("pass {}: macro-F1 {macro_f1:.3}, micro-F1 {micro_f1:.3}{roles}", now.epoch));
-        } else if self.last.elapsed() >= Self::EVERY {
-            let per_step = started.elapsed().as_secs_f64() / (now.step - at).max(1) as f64;
-            let left = (per_step * (now.steps - now.step) as f64 / 60.0).ceil();
-            output::say(format_args!(
-                "step {} of {}, loss {:.4}, {:.0} tokens/s, about {left} min left",
-                now.step, now.steps, now.loss, now.tokens_per_second
-            ));
-            self.last = Instant::now();
-        }
+fn tell(now: &Progress, time_left: &mut TimeLeft) {
+    if let Some((macro_f1, micro_f1)) = now.tune {
+        let roles = now.roles.map(|accuracy| format!(", roles right {accuracy:.3}")).unwrap_or_default();
+        output::say(format_args!("pass {}: macro-F1 {macro_f1:.3}, micro-F1 {micro_f1:.3}{roles}", now.epoch));
+    } else if let Some(left) = time_left.after(now.step, now.steps) {
+        output::say(format_args!(
+            "step {} of {}, loss {:.4}, {:.0} tokens/s, about {left} min left",
+            now.step, now.steps, now.loss, now.tokens_per_second
+        ));
     }
 }
 
@@ -164,14 +145,18 @@ fn read_taught(path: &PathBuf, taxonomy: &Taxonomy) -> anyhow::Result<Vec<Taught
     struct Row {
         id: String,
         #[serde(default)]
-        heading: String,
+        doc: String,
         #[serde(default)]
-        prev: String,
+        section: String,
+        #[serde(default)]
+        heading: String,
         text: String,
         /// A thesis that is not named scores next to nothing; one with null was abstained from.
         systems: BTreeMap<String, BTreeMap<String, Option<f32>>>,
     }
-    let read = |line: &str| -> anyhow::Result<Taught> {
+    // Where the last paragraph stood, and its text: what its judges saw before the next.
+    let mut before = (String::new(), String::new(), String::new());
+    let mut read = |line: &str| -> anyhow::Result<Taught> {
         let row: Row = serde_json::from_str(line).context("not what `classify --format jsonl` writes")?;
         let mut scores = vec![0.0; taxonomy.len()];
         let mut judges = vec![row.systems.len(); taxonomy.len()];
@@ -189,8 +174,10 @@ fn read_taught(path: &PathBuf, taxonomy: &Taxonomy) -> anyhow::Result<Vec<Taught
             }
             *score /= judges as f32;
         }
-        let paragraph =
-            Paragraph { id: row.id, heading: row.heading, prev: row.prev, text: row.text, ..Paragraph::default() };
+        let goes_on = (&row.doc, &row.section) == (&before.0, &before.1);
+        let prev = if goes_on { std::mem::take(&mut before.2) } else { String::new() };
+        before = (row.doc, row.section, row.text.clone());
+        let paragraph = Paragraph { id: row.id, heading: row.heading, prev, text: row.text, ..Paragraph::default() };
         Ok(Taught { paragraph, scores })
     };
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;

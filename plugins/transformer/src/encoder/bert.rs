@@ -217,8 +217,8 @@ impl Encoder for Bert {
         self.positions.dims()[0] - self.first_position
     }
 
-    fn vocabulary(&self) -> usize {
-        self.words.dims()[0]
+    fn words(&self) -> &Tensor {
+        &self.words
     }
 
     fn compact(&mut self) -> Result<()> {

@@ -384,8 +384,8 @@ impl Encoder for Deberta {
         self.max_tokens
     }
 
-    fn vocabulary(&self) -> usize {
-        self.words.dims()[0]
+    fn words(&self) -> &Tensor {
+        &self.words
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Tensor> {

@@ -57,8 +57,12 @@ pub(crate) trait Encoder: Send + Sync {
     fn depth(&self) -> usize;
     /// The most tokens of a sequence.
     fn max_tokens(&self) -> usize;
+    /// The vector of each piece of the vocabulary: `pieces x size`, where the size is mostly the [`width`](Self::width).
+    fn words(&self) -> &Tensor;
     /// Number of pieces that it has a vector for.
-    fn vocabulary(&self) -> usize;
+    fn vocabulary(&self) -> usize {
+        self.words().dims()[0]
+    }
     /// From now on computes in whole numbers where it can: for inference, with weights that are 8-bit integers in their
     /// file. Architectures that do not say how go on in floats.
     fn compact(&mut self) -> Result<()> {

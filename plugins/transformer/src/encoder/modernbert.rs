@@ -285,8 +285,8 @@ impl Encoder for ModernBert {
         self.max_tokens
     }
 
-    fn vocabulary(&self) -> usize {
-        self.words.dims()[0]
+    fn words(&self) -> &Tensor {
+        &self.words
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Tensor> {
