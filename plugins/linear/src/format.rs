@@ -47,12 +47,12 @@ const MAGIC: &[u8; 8] = b"LUNDLIN\x01";
 #[non_exhaustive]
 pub enum ModelError {
     /// A file that cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {why}")]
     Io {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// Not the manifest of a linear model.
     #[error("model.toml: {0}")]
@@ -122,13 +122,13 @@ impl Model {
     /// If a file cannot be written; the files that were there before are then still whole.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
         let (manifest, weights) = self.to_files();
-        fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_owned(), source })?;
+        fs::create_dir_all(dir).map_err(|why| ModelError::Io { path: dir.to_owned(), why })?;
         for (name, bytes) in [(WEIGHTS, weights.as_slice()), (MANIFEST, manifest.as_bytes())] {
             let path = dir.join(name);
             let temporary = dir.join(format!("{name}.part"));
             fs::write(&temporary, bytes)
                 .and_then(|()| fs::rename(&temporary, &path))
-                .map_err(|source| ModelError::Io { path, source })?;
+                .map_err(|why| ModelError::Io { path, why })?;
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Model {
     pub fn open(dir: &Path) -> Result<Self, ModelError> {
         let read = |name: &str| {
             let path = dir.join(name);
-            fs::read(&path).map_err(|source| ModelError::Io { path, source })
+            fs::read(&path).map_err(|why| ModelError::Io { path, why })
         };
         let manifest = String::from_utf8(read(MANIFEST)?).map_err(|e| ModelError::Manifest(e.to_string()))?;
         Self::load(&manifest, &read(WEIGHTS)?)

@@ -287,9 +287,10 @@ impl<'a> Adapter<'a> {
             slots.push(Slot::new(name.clone(), var, params.head_learning_rate, params.weight_decay));
         }
         let builder = parts.builder();
+        let epsilon = parts.config["layer_norm_eps"].as_f64().unwrap_or(1e-12);
         let guesser = Guesser {
             dense: Linear::new(width, width, builder.pp(names.dense)).map_err(ModelError::weights)?,
-            norm: LayerNorm::new(width, 1e-5, builder.pp(names.norm)).map_err(ModelError::weights)?,
+            norm: LayerNorm::new(width, epsilon, builder.pp(names.norm)).map_err(ModelError::weights)?,
             bias: builder.get(pieces, names.bias).map_err(ModelError::weights)?,
         };
         Ok(Self { job, params, parts, encoder, guesser, slots, mask, windows, held_out })
@@ -297,7 +298,7 @@ impl<'a> Adapter<'a> {
 
     fn run(mut self, progress: &mut dyn FnMut(AdaptProgress)) -> std::result::Result<(), TrainError> {
         let out = self.job.out;
-        fs::create_dir_all(out).map_err(|source| ModelError::Io { path: out.to_owned(), source })?;
+        fs::create_dir_all(out).map_err(|why| ModelError::Io { path: out.to_owned(), why })?;
         let steps = (self.windows.len().div_ceil(self.params.batch) * self.params.epochs) as u64;
         let before = self.guessed()?;
         let mut now = AdaptProgress { epoch: 0, step: 0, steps, loss: 0.0, tokens_per_second: 0.0, guessed: before };

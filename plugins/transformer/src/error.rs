@@ -10,12 +10,12 @@ use crate::model::FORMAT;
 #[non_exhaustive]
 pub enum ModelError {
     /// A file that cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {why}")]
     Io {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// Not the manifest of such a model.
     #[error("model.toml: {0}")]

@@ -148,7 +148,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 pub(crate) fn read(dir: &Path, name: &str) -> Result<Vec<u8>, ModelError> {
     let path = dir.join(name);
-    fs::read(&path).map_err(|source| ModelError::Io { path, source })
+    fs::read(&path).map_err(|why| ModelError::Io { path, why })
 }
 
 /// Writes the file `name` of `dir` whole or not at all.
@@ -156,7 +156,7 @@ pub(crate) fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), ModelErr
     let (path, temporary) = (dir.join(name), dir.join(format!("{name}.part")));
     fs::write(&temporary, bytes)
         .and_then(|()| fs::rename(&temporary, &path))
-        .map_err(|source| ModelError::Io { path, source })
+        .map_err(|why| ModelError::Io { path, why })
 }
 
 /// A base, or a model without its manifest.

@@ -360,7 +360,7 @@ impl<'a> Trainer<'a> {
 
     fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<(), TrainError> {
         let checkpoint = self.job.out.join(CHECKPOINT);
-        fs::create_dir_all(&checkpoint).map_err(|source| ModelError::Io { path: checkpoint.clone(), source })?;
+        fs::create_dir_all(&checkpoint).map_err(|why| ModelError::Io { path: checkpoint.clone(), why })?;
         let mut state = State { params: self.params.clone(), start: self.fingerprint()?, ..State::default() };
         let mut best = self.learnt()?;
         if self.job.resume && checkpoint.join(STATE).is_file() {
@@ -370,11 +370,11 @@ impl<'a> Trainer<'a> {
         let kept = if state.epochs > 0 { log_until(&log_path, state.step) } else { String::new() };
         let mut log = fs::write(&log_path, kept)
             .and_then(|()| fs::OpenOptions::new().append(true).open(&log_path))
-            .map_err(|source| ModelError::Io { path: log_path.clone(), source })?;
+            .map_err(|why| ModelError::Io { path: log_path.clone(), why })?;
         let mut report = |now: Progress| {
             progress(now);
             let line = serde_json::to_string(&now).unwrap_or_default();
-            writeln!(log, "{line}").map_err(|source| ModelError::Io { path: log_path.clone(), source })
+            writeln!(log, "{line}").map_err(|why| ModelError::Io { path: log_path.clone(), why })
         };
         while state.epochs < self.params.epochs {
             let epoch = state.epochs + 1;
@@ -626,7 +626,7 @@ impl<'a> Trainer<'a> {
     fn restore(&mut self, dir: &Path) -> Result<(State, Vec<Tensor>), TrainError> {
         let path = dir.join(STATE);
         let wrong = |why: String| TrainError::Checkpoint { path: dir.to_owned(), why };
-        let text = fs::read(&path).map_err(|source| ModelError::Io { path, source })?;
+        let text = fs::read(&path).map_err(|why| ModelError::Io { path, why })?;
         let state: State = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
         if state.params != self.params || state.start != self.fingerprint()? {
             return Err(wrong("made with other parameters, samples or another base".to_owned()));

@@ -35,7 +35,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
         return Ok(vec![whole]);
     }
     if index.is_file() {
-        let text = fs::read(&index).map_err(|source| ModelError::Io { path: index.clone(), source })?;
+        let text = fs::read(&index).map_err(|why| ModelError::Io { path: index.clone(), why })?;
         let Index { weight_map } =
             serde_json::from_slice(&text).map_err(|e| ModelError::Weights(format!("{INDEX}: {e}")))?;
         let mut names: Vec<String> = weight_map.into_values().collect();
@@ -51,15 +51,15 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
     {
         return Err(ModelError::Pickle(dir.join(pickle)));
     }
-    let source = std::io::Error::new(std::io::ErrorKind::NotFound, "there are no weights in this folder");
-    Err(ModelError::Io { path: whole, source })
+    let why = std::io::Error::new(std::io::ErrorKind::NotFound, "there are no weights in this folder");
+    Err(ModelError::Io { path: whole, why })
 }
 
 /// The weights in the folder `dir`, by name, as 32-bit floats.
 pub(crate) fn read(dir: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
     let mut weights = HashMap::new();
     for path in files(dir)? {
-        let io = |source| ModelError::Io { path: path.clone(), source };
+        let io = |why| ModelError::Io { path: path.clone(), why };
         let file = fs::File::open(&path).map_err(io)?;
         // SAFETY: the file is only read, and only until the end of this loop. A file that another program shortens in
         // that time ends this one, as with every memory-mapped file.
