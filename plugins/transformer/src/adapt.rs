@@ -17,14 +17,13 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder, LayerNorm, Linear, rows};
 use crate::head;
-use crate::model::{Base, CONFIG, Parts, TOKENIZER, write};
+use crate::model::{Base, Parts, write};
 use crate::ops;
 use crate::optimiser::{self, Slot};
 use crate::params::{ParamsError, above_zero, first_broken};
 use crate::random::Random;
 use crate::tokens::{Lengths, Reader, layout};
 use crate::train::{REPORT_EVERY, TrainError, learn_layers};
-use crate::weights::WEIGHTS;
 
 /// Name of the record in the folder of an adapted encoder: what it was made from, and how.
 pub const RECORD: &str = "adaptation.toml";
@@ -246,6 +245,7 @@ impl<'a> Adapter<'a> {
     fn new(job: &'a Adaptation<'a>, params: &'a AdaptParams) -> std::result::Result<Self, TrainError> {
         let mut parts = Parts::open(job.base)?;
         parts.weights.retain(|name, _| !head::THESES.contain(name) && !head::ROLES.contain(name));
+        let mut slots = learn_layers(&mut parts.weights, params.freeze, params.weight_decay, |_| params.learning_rate)?;
         let encoder = encoder::open(&parts.config, parts.builder())?;
         let (width, pieces) = (encoder.width(), encoder.vocabulary());
         if encoder.words().dim(1)? != width {
@@ -273,8 +273,6 @@ impl<'a> Adapter<'a> {
         let hide = |ids: Vec<u32>| hide(&ids, mask, pieces, params.masked, &mut random);
         let held_out = held_out.into_iter().flatten().map(hide).collect();
 
-        let mut slots = learn_layers(&mut parts.weights, params.freeze, params.weight_decay, |_| params.learning_rate)?;
-        let encoder = encoder::open(&parts.config, parts.builder())?;
         let known = NAMES.iter().find(|names| parts.weights.contains_key(names.bias));
         let names = known.unwrap_or(&NAMES[0]);
         let mut start = first_guesser(names, &windows, encoder.words(), params.seed)?;
@@ -305,7 +303,7 @@ impl<'a> Adapter<'a> {
         progress(now);
         for epoch in 1..=self.params.epochs {
             let mut order: Vec<usize> = (0..self.windows.len()).collect();
-            let mut random = Random::new(self.params.seed.wrapping_mul(0x1_0000).wrapping_add(epoch as u64));
+            let mut random = Random::of_pass(self.params.seed, epoch);
             random.shuffle(&mut order);
             let (mut loss, mut hidden, mut tokens, mut since) = (0.0, 0, 0, Instant::now());
             for batch in order.chunks(self.params.batch) {
@@ -333,14 +331,13 @@ impl<'a> Adapter<'a> {
     /// One step; returns the sum of the losses of what was hidden.
     fn step(&mut self, batch: &[Masked], step: u64, steps: u64) -> std::result::Result<f32, TrainError> {
         let hidden: usize = batch.iter().map(|masked| masked.hidden.len()).sum();
-        let shards: Vec<&[Masked]> = batch.chunks(batch.len().div_ceil(self.params.shards)).collect();
-        let of_shard = |(n, shard): (usize, &&[Masked])| -> Result<(GradStore, f32)> {
-            let seed = Random::new(self.params.seed ^ (step << 8) ^ n as u64).next();
-            let (losses, _) = self.losses(shard, Dropout { rate: self.params.dropout, seed })?;
+        let &AdaptParams { shards, seed, dropout: rate, .. } = self.params;
+        let work = |shard: &[Masked], seed| -> Result<(GradStore, f32)> {
+            let (losses, _) = self.losses(shard, Dropout { rate, seed })?;
             let sum = losses.sum_all()?;
             Ok(((&sum / hidden as f64)?.backward()?, sum.to_scalar()?))
         };
-        let done: Vec<(GradStore, f32)> = shards.par_iter().enumerate().map(of_shard).collect::<Result<_>>()?;
+        let done: Vec<(GradStore, f32)> = optimiser::in_shards(batch, shards, seed, step, work)?;
         let loss = done.iter().map(|(_, loss)| loss).sum();
         let gradients: Vec<GradStore> = done.into_iter().map(|(gradients, _)| gradients).collect();
         let rate = optimiser::rate(step, steps, self.params.warmup);
@@ -357,7 +354,7 @@ impl<'a> Adapter<'a> {
         });
         let (places, right): (Vec<u32>, Vec<u32>) = hidden.unzip();
         let tokens = encoder::Tokens { ids: batch.iter().flat_map(|m| &m.ids).copied().collect(), sequences };
-        let x = self.encoder.layers(0, self.encoder.embed(&tokens)?, &tokens.sequences, dropout)?;
+        let x = self.encoder.states(&tokens, dropout)?;
         let logits = self.guesser.logits(&x, places, self.encoder.words())?;
         Ok((ops::cross_entropy(&logits, right.into())?, logits))
     }
@@ -385,13 +382,10 @@ impl<'a> Adapter<'a> {
         let Adaptation { base_name, data, out, .. } = self.job;
         let weights: Vec<(&String, &Tensor)> = self.parts.weights.iter().collect();
         let bytes = safetensors::serialize(weights, None).map_err(|e| ModelError::Weights(e.to_string()))?;
-        let config = serde_json::to_vec_pretty(&self.parts.config).unwrap_or_default();
         let record =
             Record { paragraphs: self.job.text.len(), base: base_name, params: self.params, before, after, data };
         let record = toml::to_string(&record).map_err(|e| ModelError::Manifest(e.to_string()))?;
-        write(out, WEIGHTS, &bytes)?;
-        write(out, CONFIG, &config)?;
-        write(out, TOKENIZER, &self.parts.tokenizer)?;
+        self.parts.save(out, &bytes)?;
         write(out, RECORD, record.as_bytes())?;
         Ok(())
     }
@@ -426,7 +420,7 @@ fn first_guesser(names: &Names, windows: &[Vec<u32>], words: &Tensor, seed: u64)
     let bias: Vec<f32> = counts.iter().map(|count| (count / total).ln()).collect();
     let mut random = Random::new(seed ^ 0x4775_6573);
     let spread = 2.0 * (3.0 / width as f64).sqrt();
-    let dense: Vec<f32> = (0..width * width).map(|_| ((random.unit() - 0.5) * spread) as f32).collect();
+    let dense = random.around_zero(width * width, spread);
     // Logits of about 1 at first.
     let size = words.sqr()?.sum(1)?.mean_all()?.to_scalar::<f32>()?.sqrt();
     let device = &Device::Cpu;
@@ -444,6 +438,8 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::model::TOKENIZER;
+    use crate::weights::WEIGHTS;
     use crate::{tiny, weights};
 
     /// Two sentences over and over: what follows what is easy to learn.

@@ -180,6 +180,14 @@ impl Parts {
         Ok(Self { config, tokenizer: tokenizer.to_vec(), weights: weights::from_bytes(weights)? })
     }
 
+    /// Writes them into the folder `dir`, with `weights` as the file of weights.
+    pub(crate) fn save(&self, dir: &Path, weights: &[u8]) -> Result<(), ModelError> {
+        let config = serde_json::to_vec_pretty(&self.config).unwrap_or_default();
+        write(dir, WEIGHTS, weights)?;
+        write(dir, CONFIG, &config)?;
+        write(dir, TOKENIZER, &self.tokenizer)
+    }
+
     pub(crate) fn builder(&self) -> VarBuilder<'static> {
         VarBuilder::from_tensors(self.weights.clone(), DType::F32, &Device::Cpu)
     }
@@ -314,8 +322,7 @@ impl Model {
                 let (windows, _) = reader.windows(&Unit { text, ..Unit::default() }).map_err(ModelError::Tokenizer)?;
                 let (tokens, pooled) = pack(windows.iter().take(1));
                 let vector = encoder
-                    .embed(&tokens)
-                    .and_then(|x| encoder.layers(0, x, &tokens.sequences, Dropout::NONE))
+                    .states(&tokens, Dropout::NONE)
                     .and_then(|x| ops::mean_rows(&x, &pooled)?.flatten_all()?.to_vec1())
                     .map_err(ModelError::weights)?;
                 references.push(Reference { thesis, vector });
@@ -426,8 +433,7 @@ impl Model {
     /// The vectors of the tokens of windows, and which of them are the paragraphs'.
     fn encode<'a>(&self, windows: impl Iterator<Item = &'a Window>) -> candle_core::Result<(Tensor, Sequences)> {
         let (tokens, pooled) = pack(windows);
-        let x = self.encoder.layers(0, self.encoder.embed(&tokens)?, &tokens.sequences, Dropout::NONE)?;
-        Ok((x, pooled))
+        Ok((self.encoder.states(&tokens, Dropout::NONE)?, pooled))
     }
 }
 

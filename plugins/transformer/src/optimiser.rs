@@ -7,6 +7,8 @@ use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
 use rayon::prelude::*;
 
+use crate::random::Random;
+
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.98;
 const EPSILON: f32 = 1e-8;
@@ -32,6 +34,20 @@ impl Slot {
         let learning_rate = learning_rate as f32;
         Self { name, var, learning_rate, weight_decay, first: vec![0.0; count], second: vec![0.0; count] }
     }
+}
+
+/// What `work` makes of each of at most `shards` parts of a batch, all at the same time; each gets a seed of its own, which
+/// follows from that of training and from the step.
+pub(crate) fn in_shards<T: Sync, R: Send, E: Send>(
+    batch: &[T],
+    shards: usize,
+    seed: u64,
+    step: u64,
+    work: impl Fn(&[T], u64) -> std::result::Result<R, E> + Sync,
+) -> std::result::Result<Vec<R>, E> {
+    let shards: Vec<&[T]> = batch.chunks(batch.len().div_ceil(shards)).collect();
+    let seeded = |(n, shard): (usize, &&[T])| work(shard, Random::new(seed ^ (step << 8) ^ n as u64).next());
+    shards.par_iter().enumerate().map(seeded).collect()
 }
 
 /// The part of learning rates at a step, counted from 1: up in a line over the part `warmup` of all steps, then down in a

@@ -26,6 +26,16 @@ impl Random {
         (self.unit() * n as f64) as usize
     }
 
+    /// Those of one pass over what is learnt from.
+    pub(crate) fn of_pass(seed: u64, epoch: usize) -> Self {
+        Self::new(seed.wrapping_mul(0x1_0000).wrapping_add(epoch as u64))
+    }
+
+    /// `count` numbers, each at most half of `spread` from 0.
+    pub(crate) fn around_zero(&mut self, count: usize, spread: f64) -> Vec<f32> {
+        (0..count).map(|_| ((self.unit() - 0.5) * spread) as f32).collect()
+    }
+
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             items.swap(i, self.below(i + 1));

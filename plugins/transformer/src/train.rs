@@ -22,15 +22,14 @@ use crate::ModelError;
 use crate::encoder::{self, Dropout, Encoder, layer_of};
 use crate::head::{self, Trained};
 use crate::model::{
-    Base, CONFIG, Calibration, FORMAT, Lesson, MANIFEST, Manifest, Model, Parts, TOKENIZER, WeightsFile, hex, sha256,
-    write,
+    Base, Calibration, FORMAT, Lesson, MANIFEST, Manifest, Model, Parts, WeightsFile, hex, sha256, write,
 };
 use crate::optimiser::{self, Slot};
 use crate::params::{Heads, Params, Pooling, ValidParams};
 use crate::random::Random;
 use crate::roles::{self, Figures};
 use crate::tokens::{Reader, Window, layout, pack};
-use crate::weights::{self, WEIGHTS};
+use crate::weights;
 
 /// Folder of the last finished pass, in the folder of the model.
 const CHECKPOINT: &str = "checkpoint";
@@ -379,7 +378,7 @@ impl<'a> Trainer<'a> {
         while state.epochs < self.params.epochs {
             let epoch = state.epochs + 1;
             let mut order: Vec<usize> = (0..self.samples.len()).collect();
-            Random::new(self.params.seed.wrapping_mul(0x1_0000).wrapping_add(epoch as u64)).shuffle(&mut order);
+            Random::of_pass(self.params.seed, epoch).shuffle(&mut order);
             let (mut loss, mut seen, mut tokens, mut since) = (0.0, 0, 0, Instant::now());
             let mut now = Progress {
                 epoch,
@@ -458,15 +457,9 @@ impl<'a> Trainer<'a> {
 
     /// One step; returns the sum of the losses and the number of tokens.
     fn step(&mut self, batch: &[usize], epoch: usize, step: u64) -> Result<(f32, usize), TrainError> {
-        let shards: Vec<&[usize]> = batch.chunks(batch.len().div_ceil(self.params.shards)).collect();
-        let done: Vec<(GradStore, f32, usize)> = shards
-            .par_iter()
-            .enumerate()
-            .map(|(n, rows)| {
-                let seed = Random::new(self.params.seed ^ (step << 8) ^ n as u64).next();
-                self.gradients(rows, epoch, seed, batch.len())
-            })
-            .collect::<Result<_, _>>()?;
+        let Params { shards, seed, .. } = self.params;
+        let work = |rows: &[usize], seed| self.gradients(rows, epoch, seed, batch.len());
+        let done: Vec<(GradStore, f32, usize)> = optimiser::in_shards(batch, shards, seed, step, work)?;
         let loss = done.iter().map(|(_, loss, _)| loss).sum();
         let tokens = done.iter().map(|(.., tokens)| tokens).sum();
         let gradients: Vec<GradStore> = done.into_iter().map(|(gradients, ..)| gradients).collect();
@@ -659,10 +652,7 @@ impl<'a> Trainer<'a> {
         manifest.weights = WeightsFile { sha256: sha256(&bytes), bytes: bytes.len() as u64 };
         manifest.metrics.insert(best.to_owned(), state.best_epoch as f64);
         let out = self.job.out;
-        let config = serde_json::to_vec_pretty(&self.parts.config).unwrap_or_default();
-        write(out, WEIGHTS, &bytes)?;
-        write(out, CONFIG, &config)?;
-        write(out, TOKENIZER, &self.parts.tokenizer)?;
+        self.parts.save(out, &bytes)?;
         manifest.save(out)?;
         Ok(())
     }
@@ -776,8 +766,7 @@ fn first_head(
     let mut random = Random::new(seed);
     let spread = 2.0 * (3.0 / width as f64).sqrt() * 0.2;
     let classes = bias.len();
-    let weight: Vec<f32> = (0..classes * width).map(|_| ((random.unit() - 0.5) * spread) as f32).collect();
-    let weight = Tensor::from_vec(weight, (classes, width), &Device::Cpu)?;
+    let weight = Tensor::from_vec(random.around_zero(classes * width, spread), (classes, width), &Device::Cpu)?;
     let bias = Tensor::from_vec(bias, classes, &Device::Cpu)?;
     Ok(HashMap::from([(names.weight.to_owned(), weight), (names.bias.to_owned(), bias)]))
 }
@@ -818,6 +807,7 @@ mod tests {
     use lundian_plugin::{Batch, Classifier, Label, Output, Stance};
 
     use super::*;
+    use crate::weights::WEIGHTS;
     use crate::{Lengths, Transformer, tiny};
 
     fn samples(taxonomy: &Taxonomy) -> Vec<Sample> {

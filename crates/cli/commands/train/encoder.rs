@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use lundian_core::Paragraph;
 use lundian_transformer::{AdaptParams, AdaptProgress, Adaptation, Base, TextFile, adapt};
 
-use super::{TimeLeft, with_settings};
+use super::{TimeLeft, hash, with_settings};
 use crate::Outcome;
 use crate::cli::{Global, Input};
 use crate::config::Config;
@@ -42,7 +41,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let params = with_settings(&AdaptParams::default(), &args.set)?.check()?;
     let paragraphs = Paragraphs::open(&args.input, &config)?;
     let lost = paragraphs.errors();
-    let data = paragraphs.files().iter().map(text_file).collect::<anyhow::Result<_>>()?;
+    let file = |path: &PathBuf| Ok(TextFile { name: scoring::file_name(path), sha256: hash(path)? });
+    let data = paragraphs.files().iter().map(file).collect::<anyhow::Result<_>>()?;
     let text: Vec<Paragraph> = paragraphs.collect();
     lost.refuse_nothing(text.len())?;
     for path in &args.test {
@@ -63,11 +63,6 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
     })?;
     Ok(if lost.get() > 0 { Outcome::Partly } else { Outcome::Done })
-}
-
-fn text_file(path: &PathBuf) -> anyhow::Result<TextFile> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    Ok(TextFile { name: scoring::file_name(path), sha256: lundian_linear::sha256(&bytes) })
 }
 
 /// Says how adaptation gets on: at the end of each pass, and now and then.

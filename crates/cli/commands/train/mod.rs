@@ -77,10 +77,15 @@ fn with_settings<P: Serialize + DeserializeOwned>(params: &P, settings: &[String
 /// The record of files for a model's manifest; `places` says which samples are from which.
 fn data_files(files: &[PathBuf], places: &[Range<usize>]) -> anyhow::Result<Vec<DataFile>> {
     let file = |(path, place): (&PathBuf, &Range<usize>)| {
-        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        Ok(DataFile { name: scoring::file_name(path), sha256: lundian_linear::sha256(&bytes), samples: place.len() })
+        Ok(DataFile { name: scoring::file_name(path), sha256: hash(path)?, samples: place.len() })
     };
     files.iter().zip(places).map(file).collect()
+}
+
+/// The SHA-256 of a file.
+fn hash(path: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    Ok(lundian_linear::sha256(&bytes))
 }
 
 /// By file, samples that the model is not trained on.

@@ -73,6 +73,11 @@ pub(crate) trait Encoder: Send + Sync {
     /// What comes out of layer number `layer`, given what came out of the one before: `tokens x width`.
     fn layer(&self, layer: usize, x: &Tensor, sequences: &Sequences, dropout: Dropout) -> Result<Tensor>;
 
+    /// What comes out of the last layer: `tokens x width`.
+    fn states(&self, tokens: &Tokens, dropout: Dropout) -> Result<Tensor> {
+        self.layers(0, self.embed(tokens)?, &tokens.sequences, dropout)
+    }
+
     /// All layers from number `from` on.
     fn layers(&self, from: usize, mut x: Tensor, sequences: &Sequences, dropout: Dropout) -> Result<Tensor> {
         for layer in from..self.depth() {
@@ -169,7 +174,7 @@ mod tests {
     }
 
     fn states(encoder: &dyn Encoder, tokens: &Tokens) -> Tensor {
-        encoder.layers(0, encoder.embed(tokens).unwrap(), &tokens.sequences, Dropout::NONE).unwrap()
+        encoder.states(tokens, Dropout::NONE).unwrap()
     }
 
     /// The states of all tokens, or the logits of all sequences if there is a head.
